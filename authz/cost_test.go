@@ -1,0 +1,72 @@
+package authz_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-issuer/signet/authz"
+)
+
+// hostile returns pairs of sets that meet in as many patterns as they can.
+func hostile() map[string][2]authz.Set {
+	grid := func(format string) authz.Set {
+		texts := make([]string, authz.MaxPatterns)
+		for i := range texts {
+			texts[i] = fmt.Sprintf(format, i)
+		}
+		return authz.MustSet(texts...)
+	}
+	// Every mixture of letters and wildcards before the name makes a search branch at each step.
+	branching := func(before, after string) authz.Set {
+		texts := make([]string, authz.MaxPatterns)
+		for i := range texts {
+			segments := make([]string, 3)
+			for bit := range segments {
+				segments[bit] = "x"
+				if i>>bit&1 == 1 {
+					segments[bit] = "*"
+				}
+			}
+			texts[i] = before + strings.Join(segments, ":") + fmt.Sprintf(":n%d", i) + after
+		}
+		return authz.MustSet(texts...)
+	}
+	return map[string][2]authz.Set{
+		"a row and a column":   {grid("r%d:*"), grid("*:c%d")},
+		"long shared prefixes": {grid("x:x:x:x:x:x:r%d:*"), grid("x:x:x:x:x:x:*:c%d")},
+		"branching":            {branching("", ":*"), branching("*:*:*:*:", "")},
+		"wildcards in between": {grid("*:*:*:r%d:*:*:*:*"), grid("*:*:*:*:*:*:c%d:*")},
+	}
+}
+
+// A request must not pay for the square of what it meets.
+func TestI39_HostileSetsIntersectCheaply(t *testing.T) {
+	const meets = authz.MaxPatterns * authz.MaxPatterns
+	for name, pair := range hostile() {
+		t.Run(name, func(t *testing.T) {
+			met := pair[0].Intersect(pair[1])
+			if met.Len() != meets {
+				t.Fatalf("they meet in %d patterns, want the worst case of %d", met.Len(), meets)
+			}
+			perMeet := testing.AllocsPerRun(1, func() { pair[0].Intersect(pair[1]) }) / meets
+			if perMeet > 20 {
+				t.Errorf("%.1f allocations for each pattern met", perMeet)
+			}
+			// The best of several runs: what the code costs, not what the machine does besides.
+			best := time.Hour
+			for range 20 {
+				start := time.Now()
+				pair[0].Intersect(pair[1])
+				if best = min(best, time.Since(start)); best <= 50*time.Millisecond {
+					break
+				}
+			}
+			t.Logf("%.1f allocations each, %v", perMeet, best)
+			if best > 50*time.Millisecond {
+				t.Errorf("took %v", best)
+			}
+		})
+	}
+}
