@@ -1,0 +1,61 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 10s
+TOOL := go tool -modfile=tools.mod
+GOFILES = find . \( -name node_modules -o -name .git \) -prune -o -name '*.go' -print0 | xargs -0
+COMPILER := $(firstword $(shell go env CC))
+# The race detector needs a C compiler; without one the tests still run.
+RACE := $(shell command -v $(COMPILER) >/dev/null && echo -race)
+
+.PHONY: help run build test check-format vet lint race fmt fuzz-short cover clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
+
+run: build ## build and run an embedded server to try
+	@exec bin/signet serve --dev
+
+# The version is given here, so the state of the work tree need not be stamped in.
+build: ## build bin/signet, static and stripped
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o bin/signet ./cmd/signet
+
+test: check-format vet lint race ## check formatting, vet, lint, and run all tests with the race detector
+
+check-format:
+	@echo '== format'
+	@unformatted="$$($(GOFILES) gofmt -l; $(GOFILES) $(TOOL) gofumpt -l)"; \
+	if [ -n "$$unformatted" ]; then echo "run make fmt, which will change:"; sort -u <<<"$$unformatted"; exit 1; fi
+
+vet:
+	@echo '== vet'
+	@go vet ./...
+
+lint: ## run the linters, staticcheck included
+	@echo '== lint'
+	@$(TOOL) golangci-lint run ./...
+
+race:
+	@echo '== tests $(if $(RACE),with the race detector,without the race detector: no C compiler)'
+	@go test $(RACE) -timeout 8m ./...
+
+fmt: ## format all Go files
+	@$(GOFILES) $(TOOL) gofumpt -w
+
+# The targets are searched for, so that none is forgotten.
+fuzz-short: ## run each fuzz target for FUZZTIME (10s)
+	@targets="$$(grep -rE --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]*\(' . | sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*)\(.*|\1 \2|' | sort -u)"; \
+	[ -n "$$targets" ] || { echo 'no fuzz target found'; exit 1; }; \
+	while read -r folder target; do \
+		echo "== fuzz $$folder $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$folder" </dev/null; \
+	done <<<"$$targets"
+
+cover: ## measure test coverage into coverage.out
+	@go test -timeout 8m -coverpkg ./... -coverprofile coverage.out ./...
+	@go tool cover -func coverage.out | tail -n 1
+
+clean: ## remove what the other targets made
+	rm -rf bin coverage.out
