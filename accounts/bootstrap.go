@@ -1,0 +1,72 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/signet-issuer/signet/authz"
+)
+
+// BootstrapActor is the actor of what the operator's own commands write.
+const BootstrapActor = "signet:bootstrap"
+
+// Bootstrapped reports whether an enabled administrator exists: an owner of the system org.
+func (s *Service) Bootstrapped(ctx context.Context) (bool, error) {
+	owners := 0
+	err := s.store.Read(ctx, func(r Reader) (err error) {
+		owners, err = r.EnabledOwners(ctx, SystemOrgID)
+		return err
+	})
+	return owners > 0, err
+}
+
+// Bootstrap makes an administrator: an owner of the system org, which it makes when it is
+// not there. It answers [ErrExists] when there is one already, unless another is wanted.
+func (s *Service) Bootstrap(ctx context.Context, another bool) (Issued, error) {
+	done, err := s.Bootstrapped(ctx)
+	if err != nil {
+		return Issued{}, err
+	}
+	if done && !another {
+		return Issued{}, ErrExists
+	}
+	by := authz.Operator(BootstrapActor)
+	if err := s.makeSystemOrg(ctx, by); err != nil {
+		return Issued{}, err
+	}
+	for n := 1; ; n++ {
+		slug := "admin"
+		if n > 1 {
+			slug += "-" + strconv.Itoa(n)
+		}
+		made, err := s.CreateAccount(ctx, by, ByID(SystemOrgID), NewAccount{
+			Slug: slug, Name: "Administrator", Role: RoleOwner, WithCredential: true,
+		})
+		if !errors.Is(err, ErrExists) {
+			return made, err
+		}
+	}
+}
+
+func (s *Service) makeSystemOrg(ctx context.Context, by authz.Principal) error {
+	_, err := s.Org(ctx, by, ByID(SystemOrgID))
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return s.write(ctx, by, Once{}, func(c *change) (outcome, error) {
+		org := Org{ID: SystemOrgID, Slug: SystemOrg}
+		err := c.insertOrg(ctx, &org, NewOrg{Name: "System", DefaultRole: RoleMember})
+		return outcome{event: "organizations.created", org: org, target: "org:" + org.Slug, id: org.ID}, err
+	})
+}
+
+// Sweep removes what nothing can need any more and counts it. Secrets stay for a while after
+// their end, so that an administrator can see them.
+func (s *Service) Sweep(ctx context.Context) (int, error) {
+	now := s.now()
+	return s.store.Sweep(ctx, now.Add(-ReceiptLifetime), now.Add(-expiredSecretsKept))
+}
+
+const expiredSecretsKept = 7 * 24 * time.Hour

@@ -1,0 +1,203 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/signet-issuer/signet/authz"
+)
+
+// NewGroup describes a group to create.
+type NewGroup struct {
+	Name    string
+	Roles   []string
+	Members []uuid.UUID
+	Once    Once
+}
+
+// GroupPatch changes the fields that are present.
+type GroupPatch struct {
+	Name      Optional[string]
+	Roles     Optional[[]string]
+	Members   Optional[[]uuid.UUID]
+	IfVersion *int64
+}
+
+// CreateGroup makes a group of roles that the caller may give.
+func (s *Service) CreateGroup(ctx context.Context, by authz.Principal, org Ref, in NewGroup) (Group, bool, error) {
+	var group Group
+	err := s.write(ctx, by, in.Once, func(c *change) (outcome, error) {
+		owner, err := reach(ctx, c, by, org, authz.Permission(authz.Groups, authz.Create))
+		if err != nil {
+			return outcome{}, err
+		}
+		id, err := s.newID()
+		if err != nil {
+			return outcome{}, err
+		}
+		group = Group{
+			ID: id, OrgID: owner.ID, Name: in.Name, Version: 1, Stamp: c.created(),
+			Roles: roleSlugs(in.Roles), Members: sortedIDs(in.Members),
+		}
+		if err := c.mayShape(ctx, Group{}, group); err != nil {
+			return outcome{}, err
+		}
+		return groupOutcome("created", owner, group), membersExist(c.InsertGroup(ctx, group))
+	})
+	if id, ok := repeated(err); ok {
+		group, err = s.group(ctx, by, org, id, authz.Permission(authz.Groups, authz.Create))
+		return group, true, err
+	}
+	return group, false, err
+}
+
+// mayShape checks a group against the rules and against escalation: roles that it gains, or
+// all of them when somebody joins, must be the caller's to give.
+func (c *change) mayShape(ctx context.Context, before, after Group) error {
+	var rules check
+	rules.name(after.Name)
+	rules.that(len(after.Roles) <= MaxRolesOfGroup, "roles", "at most 8")
+	rules.that(len(after.Members) <= MaxMembersOfGroup, "members", "at most 10000")
+	if err := rules.err(); err != nil {
+		return err
+	}
+	given, err := c.powerOfGroup(ctx, after)
+	if err != nil {
+		return renamed(err, "roles")
+	}
+	joins := slices.ContainsFunc(after.Members, func(id uuid.UUID) bool { return !slices.Contains(before.Members, id) })
+	if joins || before.ID == (uuid.UUID{}) {
+		return c.mayHandOver(given)
+	}
+	had, err := orNone(c.powerOfGroup(ctx, before))
+	if err != nil {
+		return err
+	}
+	return c.mayRaise(had, given)
+}
+
+func (c *change) powerOfGroup(ctx context.Context, group Group) (power, error) {
+	roles := map[string]bool{}
+	for _, slug := range group.Roles {
+		roles[slug] = true
+	}
+	return c.powerOfRoles(ctx, group.OrgID, roles, authz.Set{})
+}
+
+func membersExist(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return invalid("members", "names a service account that does not exist")
+	}
+	return err
+}
+
+func groupOutcome(verb string, org Org, group Group) outcome {
+	return outcome{event: "organizations.groups." + verb, org: org, target: "group:" + group.ID.String(), id: group.ID}
+}
+
+// Groups lists the groups of an org.
+func (s *Service) Groups(ctx context.Context, by authz.Principal, org Ref, q Query) ([]Group, int, error) {
+	var groups []Group
+	var total int
+	err := s.store.Read(ctx, func(r Reader) error {
+		owner, err := reach(ctx, r, by, org, authz.Permission(authz.Groups, authz.Read))
+		if err != nil {
+			return err
+		}
+		groups, total, err = r.Groups(ctx, owner.ID, q)
+		return err
+	})
+	return groups, total, err
+}
+
+// Group returns one group.
+func (s *Service) Group(ctx context.Context, by authz.Principal, org Ref, id uuid.UUID) (Group, error) {
+	return s.group(ctx, by, org, id, authz.Permission(authz.Groups, authz.Read))
+}
+
+func (s *Service) group(ctx context.Context, by authz.Principal, org Ref, id uuid.UUID, permission authz.Pattern) (Group, error) {
+	var group Group
+	err := s.store.Read(ctx, func(r Reader) error {
+		owner, err := reach(ctx, r, by, org, permission)
+		if err != nil {
+			return err
+		}
+		group, err = r.Group(ctx, owner.ID, id)
+		return err
+	})
+	return group, err
+}
+
+// UpdateGroup changes a group, its roles and its members.
+func (s *Service) UpdateGroup(ctx context.Context, by authz.Principal, org Ref, id uuid.UUID, patch GroupPatch) (Group, error) {
+	var group Group
+	err := s.write(ctx, by, Once{}, func(c *change) (outcome, error) {
+		owner, err := reach(ctx, c, by, org, authz.Permission(authz.Groups, authz.Update))
+		if err != nil {
+			return outcome{}, err
+		}
+		before, err := c.Group(ctx, owner.ID, id)
+		if err != nil {
+			return outcome{}, err
+		}
+		if err := expect(patch.IfVersion, before.Version); err != nil {
+			return outcome{}, err
+		}
+		group = before
+		patch.Name.apply(&group.Name)
+		if patch.Roles.Present {
+			group.Roles = roleSlugs(patch.Roles.Value)
+		}
+		if patch.Members.Present {
+			group.Members = sortedIDs(patch.Members.Value)
+		}
+		if err := c.mayShape(ctx, before, group); err != nil {
+			return outcome{}, err
+		}
+		c.touch(&group.Stamp)
+		if err := membersExist(c.Tx.UpdateGroup(ctx, group)); err != nil {
+			return outcome{}, err
+		}
+		group.Version++
+		return groupOutcome("updated", owner, group), c.keepAnOwner(ctx, owner)
+	})
+	return group, err
+}
+
+// DeleteGroup removes a group; its members lose the roles that it gave.
+func (s *Service) DeleteGroup(ctx context.Context, by authz.Principal, org Ref, id uuid.UUID, ifVersion *int64) error {
+	return s.write(ctx, by, Once{}, func(c *change) (outcome, error) {
+		owner, err := reach(ctx, c, by, org, authz.Permission(authz.Groups, authz.Delete))
+		if err != nil {
+			return outcome{}, err
+		}
+		group, err := c.Group(ctx, owner.ID, id)
+		if err != nil {
+			return outcome{}, err
+		}
+		if err := expect(ifVersion, group.Version); err != nil {
+			return outcome{}, err
+		}
+		if err := c.Tx.DeleteGroup(ctx, owner.ID, id); err != nil {
+			return outcome{}, err
+		}
+		return groupOutcome("deleted", owner, group), c.keepAnOwner(ctx, owner)
+	})
+}
+
+func roleSlugs(texts []string) []string {
+	slugs := make([]string, len(texts))
+	for i, text := range texts {
+		slugs[i] = roleSlug(text)
+	}
+	return sortedSet(slugs)
+}
+
+func sortedIDs(ids []uuid.UUID) []uuid.UUID {
+	sorted := slices.Clone(ids)
+	slices.SortFunc(sorted, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	return slices.Compact(sorted)
+}

@@ -1,0 +1,159 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// maxPending bounds the uses that wait to be saved; beyond it they are saved early.
+const maxPending = 10_000
+
+// pendingUses holds this process's uses, the newest of each secret, until they are in the store.
+type pendingUses struct {
+	mu    sync.Mutex
+	uses  map[uuid.UUID]Use
+	taken []Use         // the last batch, shown until the next, as a reader may have missed its saving
+	full  chan struct{} // wakes [Service.RunUsage] early
+}
+
+func newPendingUses() *pendingUses {
+	return &pendingUses{uses: map[uuid.UUID]Use{}, full: make(chan struct{}, 1)}
+}
+
+func (p *pendingUses) add(use Use) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keep(use)
+	if len(p.uses) >= maxPending {
+		select {
+		case p.full <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (p *pendingUses) keep(use Use) {
+	if known, ok := p.uses[use.SecretID]; !ok || known.At.Before(use.At) {
+		p.uses[use.SecretID] = use
+	}
+}
+
+func (p *pendingUses) take() []Use {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken = slices.Collect(maps.Values(p.uses))
+	p.uses = map[uuid.UUID]Use{}
+	return p.taken
+}
+
+// giveBack keeps what could not be saved for the next time. It wakes nobody, as the store
+// that just failed would only be asked again at once.
+func (p *pendingUses) giveBack(uses []Use) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, use := range uses {
+		p.keep(use)
+	}
+}
+
+// of returns the waiting uses of the accounts.
+func (p *pendingUses) of(accounts []uuid.UUID) []Use {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var uses []Use
+	for _, use := range slices.AppendSeq(slices.Clone(p.taken), maps.Values(p.uses)) {
+		if slices.Contains(accounts, use.AccountID) {
+			uses = append(uses, use)
+		}
+	}
+	return uses
+}
+
+// Touch notes that a credential was used for a token, and returns at once.
+func (s *Service) Touch(use Use) {
+	use.UserAgent = strings.ToValidUTF8(use.UserAgent[:min(len(use.UserAgent), MaxUserAgentBytes)], "")
+	s.pending.add(use)
+	s.usage.Touch(use)
+}
+
+// FlushUsage saves the uses that this process has seen since the last time.
+func (s *Service) FlushUsage(ctx context.Context) error {
+	taken := s.pending.take()
+	if len(taken) == 0 {
+		return nil
+	}
+	err := s.store.SaveUsage(ctx, taken)
+	if err != nil {
+		s.pending.giveBack(taken)
+	}
+	return err
+}
+
+// RunUsage saves uses at every interval, or when many wait, until ctx ends. The
+// caller flushes once more at shutdown.
+func (s *Service) RunUsage(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-s.pending.full:
+		}
+		if err := s.FlushUsage(ctx); err != nil && ctx.Err() == nil {
+			s.log.LogAttrs(ctx, slog.LevelWarn, "last uses are not saved yet", slog.Any("error", err))
+		}
+	}
+}
+
+// settleUsage saves what is known of an account's uses before something of it is deleted,
+// so that its last use does not go back. Failure must not keep anybody from a cut-off.
+func (s *Service) settleUsage(ctx context.Context, accountID uuid.UUID) {
+	uses, err := s.usage.Seen(ctx, []uuid.UUID{accountID})
+	uses = append(uses, s.pending.of([]uuid.UUID{accountID})...)
+	if err := errors.Join(err, s.store.SaveUsage(ctx, uses)); err != nil {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "last uses are not saved before a deletion", slog.Any("error", err))
+	}
+}
+
+// lastUses answers the newest use of accounts, credentials and secrets, by their ids.
+type lastUses struct {
+	newest  map[uuid.UUID]LastUse
+	unknown bool
+}
+
+// seen asks the shared state for what the store does not have yet.
+func (s *Service) seen(ctx context.Context, accounts ...uuid.UUID) lastUses {
+	known := lastUses{newest: map[uuid.UUID]LastUse{}}
+	uses, err := s.usage.Seen(ctx, accounts)
+	if err != nil {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "last uses are not known", slog.Any("error", err))
+		known.unknown = true
+	}
+	for _, use := range append(uses, s.pending.of(accounts)...) {
+		for _, id := range []uuid.UUID{use.AccountID, use.CredentialID, use.SecretID} {
+			if known.newest[id].At.Before(use.At) {
+				known.newest[id] = LastUse{At: use.At, Addr: use.Addr, UserAgent: use.UserAgent}
+			}
+		}
+	}
+	return known
+}
+
+// merge takes the newer of what is stored and what is seen.
+func (l lastUses) merge(id uuid.UUID, stored LastUse) LastUse {
+	if newer, ok := l.newest[id]; ok && stored.At.Before(newer.At) {
+		return newer
+	}
+	stored.Unknown = l.unknown && stored.At.IsZero()
+	return stored
+}

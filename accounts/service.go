@@ -1,0 +1,216 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/audit"
+	"github.com/signet-issuer/signet/internal/secret"
+)
+
+// Config is what a [Service] works with. Every field is required.
+type Config struct {
+	Store   Store
+	Usage   Usage
+	Peppers *Peppers
+	Issuer  string // URL, without a final slash
+	Now     func() time.Time
+	Random  io.Reader
+	Log     *slog.Logger
+}
+
+// Service holds every rule about organizations and accounts. It is safe for concurrent use.
+//
+// Its methods answer, besides the errors of this package, a [*authz.DeniedError] to a caller
+// that may know of the object but not do this, and [ErrNotFound] to one that may not know of it.
+type Service struct {
+	store   Store
+	usage   Usage
+	peppers *Peppers
+	issuer  string
+	now     func() time.Time
+	random  io.Reader
+	log     *slog.Logger
+	pending *pendingUses
+}
+
+// NewService returns a Service on its parts.
+func NewService(cfg Config) *Service {
+	return &Service{
+		store: cfg.Store, usage: cfg.Usage, peppers: cfg.Peppers, issuer: cfg.Issuer,
+		now:    func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) },
+		random: cfg.Random, log: cfg.Log, pending: newPendingUses(),
+	}
+}
+
+// Once makes a write happen once: Key is the caller's idempotency key and Fingerprint tells
+// one request from another. The zero value asks for nothing.
+type Once struct{ Key, Fingerprint string }
+
+// Optional is a field of a patch: absent unless Present. A zero Value clears the field.
+type Optional[T any] struct {
+	Value   T
+	Present bool
+}
+
+// Some is a present field.
+func Some[T any](value T) Optional[T] { return Optional[T]{Value: value, Present: true} }
+
+func (o Optional[T]) apply(field *T) {
+	if o.Present {
+		*field = o.Value
+	}
+}
+
+// change is one administrative write in progress.
+type change struct {
+	Tx
+	s   *Service
+	by  authz.Principal
+	now time.Time
+}
+
+// write runs fn as one administrative write. fn returns what the write made or changed, which
+// becomes its audit event and, under an idempotency key, its receipt.
+func (s *Service) write(ctx context.Context, by authz.Principal, once Once, fn func(*change) (outcome, error)) error {
+	return s.store.Write(ctx, by, func(tx Tx) error {
+		c := &change{Tx: tx, s: s, by: by, now: s.now()}
+		if err := c.refuseRepetition(ctx, once); err != nil {
+			return err
+		}
+		done, err := fn(c)
+		if err != nil {
+			return err
+		}
+		return c.leaveEvidence(ctx, once, done)
+	})
+}
+
+// outcome describes a finished write.
+type outcome struct {
+	event  string // type of the audit event
+	org    Org
+	target string    // of the audit event
+	id     uuid.UUID // of the object that an idempotency key brings back
+}
+
+func (c *change) refuseRepetition(ctx context.Context, once Once) error {
+	if once.Key == "" {
+		return nil
+	}
+	receipt, err := c.Receipt(ctx, c.by.AccountID, once.Key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case c.now.Sub(receipt.Time) >= ReceiptLifetime:
+		return nil
+	case receipt.Fingerprint != once.Fingerprint:
+		return ErrKeyReused
+	}
+	return &RepeatedError{Target: receipt.Target}
+}
+
+func (c *change) leaveEvidence(ctx context.Context, once Once, done outcome) error {
+	id, err := c.s.newID()
+	if err != nil {
+		return err
+	}
+	err = c.Record(ctx, audit.Event{
+		ID: id, Time: c.now, Type: done.event, OrgID: done.org.ID, OrgSlug: done.org.Slug,
+		Target: done.target, Outcome: audit.Succeeded,
+	})
+	if err != nil || once.Key == "" {
+		return err
+	}
+	return c.KeepReceipt(ctx, audit.Receipt{
+		Actor: c.by.AccountID, Key: once.Key, Fingerprint: once.Fingerprint,
+		OrgID: done.org.ID, Target: done.id.String(), Time: c.now,
+	})
+}
+
+// created stamps a new object.
+func (c *change) created() Stamp {
+	return Stamp{CreatedAt: c.now, CreatedBy: c.by.Subject, UpdatedAt: c.now, UpdatedBy: c.by.Subject}
+}
+
+// touch stamps a changed object.
+func (c *change) touch(s *Stamp) { s.UpdatedAt, s.UpdatedBy = c.now, c.by.Subject }
+
+// repeated finds out whether err only says that an idempotency key was seen before, and
+// which object it made.
+func repeated(err error) (uuid.UUID, bool) {
+	again, ok := errors.AsType[*RepeatedError](err)
+	if !ok {
+		return uuid.UUID{}, false
+	}
+	id, parsed := ParseID(again.Target)
+	return id, parsed
+}
+
+// expect returns [ErrStale] when the caller named a version and it is not the current one.
+func expect(named *int64, current int64) error {
+	if named != nil && *named != current {
+		return ErrStale
+	}
+	return nil
+}
+
+// reach finds an org that the caller may know of and holds the permission in.
+func reach(ctx context.Context, r Reader, by authz.Principal, ref Ref, permission authz.Pattern) (Org, error) {
+	org, err := r.Org(ctx, ref)
+	if err != nil {
+		return Org{}, err
+	}
+	if !by.Reaches(org.ID) {
+		return Org{}, ErrNotFound
+	}
+	return org, by.Demand(permission)
+}
+
+// reachAccount is reach, and then an account in that org.
+func reachAccount(ctx context.Context, r Reader, by authz.Principal, at AccountRef, permission authz.Pattern) (Org, ServiceAccount, error) {
+	org, err := reach(ctx, r, by, at.Org, permission)
+	if err != nil {
+		return Org{}, ServiceAccount{}, err
+	}
+	account, err := r.Account(ctx, org.ID, at.Account)
+	return org, account, err
+}
+
+// AccountRef names an account within an org.
+type AccountRef struct{ Org, Account Ref }
+
+func (s *Service) newID() (uuid.UUID, error) {
+	id, err := uuid.NewV7FromReader(s.random)
+	if err != nil {
+		return uuid.UUID{}, fmt.Errorf("make an id: %w", err)
+	}
+	return id, nil
+}
+
+// newClientID makes 26 characters of [a-z2-7] with 128 random bits.
+func (s *Service) newClientID() (string, error) {
+	id, err := uuid.NewRandomFromReader(s.random)
+	if err != nil {
+		return "", fmt.Errorf("make a client id: %w", err)
+	}
+	return ShortID(id), nil
+}
+
+// newSecret makes sas_{org}_{random UUID}: 122 random bits, every character unreserved.
+func (s *Service) newSecret(orgSlug string) (secret.Text, error) {
+	random, err := uuid.NewRandomFromReader(s.random)
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("make a secret: %w", err)
+	}
+	return secret.New("sas_" + orgSlug + "_" + random.String()), nil
+}

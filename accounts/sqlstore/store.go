@@ -1,0 +1,133 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/signet-issuer/signet/accounts"
+	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/sqldb"
+)
+
+// Store implements [accounts.Store]. It is safe for concurrent use.
+type Store struct {
+	db    *sqldb.DB
+	now   func() time.Time
+	cache *cache // nil without [WithCache]
+}
+
+var (
+	_ accounts.Store  = (*Store)(nil)
+	_ accounts.Reader = reader{}
+	_ accounts.Tx     = (*tx)(nil)
+)
+
+// Option changes how a [Store] works.
+type Option func(*Store)
+
+// WithCache keeps standings in memory between writes. It is right only while no other
+// process writes to the database.
+func WithCache() Option { return func(s *Store) { s.cache = newCache() } }
+
+// WithClock replaces the clock that dates the tombstones of orgs.
+func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
+
+// New returns a Store on a migrated database, which stays the caller's to close.
+func New(db *sqldb.DB, options ...Option) *Store {
+	s := &Store{db: db, now: time.Now}
+	for _, option := range options {
+		option(s)
+	}
+	return s
+}
+
+// Read implements [accounts.Store].
+func (s *Store) Read(ctx context.Context, fn func(accounts.Reader) error) error {
+	return translate(s.db.Read(ctx, func(db *sqldb.Tx) error { return fn(reader{db}) }))
+}
+
+// Write implements [accounts.Store].
+func (s *Store) Write(ctx context.Context, actor authz.Principal, fn func(accounts.Tx) error) error {
+	return translate(s.db.Write(ctx, func(db *sqldb.Tx) error {
+		t := &tx{reader: reader{db}, actor: actor, now: s.now()}
+		if err := fn(t); err != nil {
+			return err
+		}
+		if t.events != 1 {
+			return fmt.Errorf("a write must record exactly one audit event, this one recorded %d", t.events)
+		}
+		return nil
+	}))
+}
+
+// translate names in the words of [accounts] what went wrong with the database.
+func translate(err error) error {
+	if errors.Is(err, sqldb.ErrUnavailable) && !errors.Is(err, accounts.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", accounts.ErrUnavailable, err)
+	}
+	return err
+}
+
+// reader implements [accounts.Reader].
+type reader struct{ db *sqldb.Tx }
+
+// tx implements [accounts.Tx].
+type tx struct {
+	reader
+	actor  authz.Principal
+	now    time.Time
+	events int
+}
+
+// atomic makes fn all or nothing even when the caller goes on after its error, and keeps a
+// violated constraint from spoiling the whole transaction.
+func (t *tx) atomic(ctx context.Context, fn func() error) error {
+	if _, err := t.db.ExecContext(ctx, "SAVEPOINT method"); err != nil {
+		return err
+	}
+	err := fn()
+	if err != nil {
+		if _, failed := t.db.ExecContext(ctx, "ROLLBACK TO SAVEPOINT method"); failed != nil {
+			return fmt.Errorf("undo a refused statement: %w", failed)
+		}
+	}
+	if _, failed := t.db.ExecContext(ctx, "RELEASE SAVEPOINT method"); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// exec runs a statement.
+func (t *tx) exec(ctx context.Context, query string, args ...any) error {
+	_, err := t.db.ExecContext(ctx, query, args...)
+	return err
+}
+
+// execSome runs a statement and returns none when it touched no row.
+func (t *tx) execSome(ctx context.Context, none error, query string, args ...any) error {
+	result, err := t.db.ExecContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	rows, err := result.RowsAffected()
+	if err == nil && rows == 0 {
+		return none
+	}
+	return err
+}
+
+// refused reads the violation of a constraint: a name is taken, or what the object refers
+// to does not exist.
+func refused(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case sqldb.IsUnique(err):
+		return fmt.Errorf("%s: %w", what, accounts.ErrExists)
+	case sqldb.IsForeignKey(err):
+		return fmt.Errorf("%s refers to what is %w", what, accounts.ErrNotFound)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
