@@ -16,7 +16,7 @@ type Event struct {
 	ID            uuid.UUID // version 7: ordered by time
 	Time          time.Time
 	Type          string    // as in "organizations.serviceAccounts.created"
-	OrgID         uuid.UUID // zero for what concerns no org, as keys
+	OrgID         uuid.UUID // the system org for what concerns all, as keys
 	OrgSlug       string
 	Actor         string // sub of who acted
 	Target        string // as in "sa:acme:bot", "role:acme:api", "credential:<id>"
@@ -30,7 +30,7 @@ const Succeeded = "success"
 
 // Query selects the events of one org, newest first.
 type Query struct {
-	OrgID    uuid.UUID // zero selects what concerns no org
+	OrgID    uuid.UUID
 	From, To time.Time // [From, To); zero means open
 	Actor    string
 	Target   string

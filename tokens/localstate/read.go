@@ -1,0 +1,257 @@
+package localstate
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/signet-issuer/signet/accounts"
+	"github.com/signet-issuer/signet/internal/sqldb"
+	"github.com/signet-issuer/signet/tokens"
+)
+
+// useLifetime is how long a last use is kept: the store has it long before.
+const useLifetime = 24 * time.Hour
+
+// chunk is how much one transaction of Erase or Sweep takes, so that batches get their turn.
+const chunk = 1000
+
+// List implements [tokens.Live].
+func (s *State) List(ctx context.Context, account uuid.UUID) ([]tokens.LiveToken, error) {
+	now := s.now()
+	// Memory before the file: what is written in between is then seen twice, not missed.
+	s.mu.Lock()
+	queued := append(s.queue.liveOf(account), s.inFlight.liveOf(account)...)
+	s.mu.Unlock()
+	var written []tokens.LiveToken
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		written, err = selectLive(ctx, tx, account, now)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list live tokens: %w", err)
+	}
+	byID := map[string]tokens.LiveToken{}
+	for _, token := range append(queued, written...) {
+		if token.ExpiresAt.After(now) {
+			byID[token.JTI] = token
+		}
+	}
+	list := slices.SortedFunc(maps.Values(byID), newestFirst)
+	return list[:min(len(list), tokens.MaxLive)], nil
+}
+
+func newestFirst(a, b tokens.LiveToken) int {
+	return cmp.Or(b.IssuedAt.Compare(a.IssuedAt), cmp.Compare(b.JTI, a.JTI))
+}
+
+func selectLive(ctx context.Context, tx *sqldb.Tx, account uuid.UUID, now time.Time) ([]tokens.LiveToken, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT jti, credential_id, client_id, scope, audience, issued_at, expires_at, gen, secret_seq
+		FROM live_tokens WHERE account_id = $1 AND expires_at > $2
+		ORDER BY issued_at DESC, jti DESC LIMIT $3`, account[:], sqldb.Micros(now), tokens.MaxLive)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var list []tokens.LiveToken
+	for rows.Next() {
+		token := tokens.LiveToken{AccountID: account}
+		var audience string
+		var issued, expires int64
+		if err := rows.Scan(&token.JTI, &token.CredentialID, &token.ClientID, &token.Scope, &audience,
+			&issued, &expires, &token.Gen, &token.SecretSeq); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(audience), &token.Audience); err != nil {
+			return nil, fmt.Errorf("audience of a live token: %w", err)
+		}
+		token.IssuedAt, token.ExpiresAt = sqldb.FromMicros(issued), sqldb.FromMicros(expires)
+		list = append(list, token)
+	}
+	return list, rows.Err()
+}
+
+// Seen implements [accounts.Usage].
+func (s *State) Seen(ctx context.Context, ids []uuid.UUID) ([]accounts.Use, error) {
+	wanted := setOf(ids)
+	s.mu.Lock()
+	queued := append(s.queue.usesOf(wanted), s.inFlight.usesOf(wanted)...)
+	s.mu.Unlock()
+	var written []accounts.Use
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		written, err = selectUses(ctx, tx, wanted)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read last uses: %w", err)
+	}
+	newest := newBatch(len(queued) + len(written))
+	for _, use := range append(queued, written...) {
+		newest.touch(use)
+	}
+	return slices.SortedFunc(maps.Values(newest.uses), func(a, b accounts.Use) int {
+		return cmp.Or(bytes.Compare(a.AccountID[:], b.AccountID[:]), bytes.Compare(a.SecretID[:], b.SecretID[:]))
+	}), nil
+}
+
+func selectUses(ctx context.Context, tx *sqldb.Tx, wanted map[uuid.UUID]bool) ([]accounts.Use, error) {
+	stmt, err := tx.PrepareContext(ctx, `SELECT secret_id, credential_id, used_at, addr, user_agent FROM last_uses WHERE account_id = $1`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = stmt.Close() }()
+	var uses []accounts.Use
+	for account := range wanted {
+		found, err := selectUsesOf(ctx, stmt, account)
+		if err != nil {
+			return nil, err
+		}
+		uses = append(uses, found...)
+	}
+	return uses, nil
+}
+
+func selectUsesOf(ctx context.Context, stmt *sql.Stmt, account uuid.UUID) ([]accounts.Use, error) {
+	rows, err := stmt.QueryContext(ctx, account[:])
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var uses []accounts.Use
+	for rows.Next() {
+		use := accounts.Use{AccountID: account}
+		var at int64
+		var addr string
+		if err := rows.Scan(&use.SecretID, &use.CredentialID, &at, &addr, &use.UserAgent); err != nil {
+			return nil, err
+		}
+		if addr != "" {
+			if use.Addr, err = netip.ParseAddr(addr); err != nil {
+				return nil, errors.New("address of a last use is damaged")
+			}
+		}
+		use.At = sqldb.FromMicros(at)
+		uses = append(uses, use)
+	}
+	return uses, rows.Err()
+}
+
+// Forget implements [tokens.Live]. It waits for a batch on its way.
+func (s *State) Forget(ctx context.Context, account uuid.UUID, jti string) error {
+	release, err := s.acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("forget a live token: %w", err)
+	}
+	defer release()
+	s.mu.Lock()
+	s.queue.forget(account, jti)
+	s.mu.Unlock()
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM live_tokens WHERE account_id = $1 AND jti = $2`, account[:], jti)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forget a live token: %w", err)
+	}
+	return nil
+}
+
+// Erase implements [accounts.Usage]; the records of live tokens go too.
+func (s *State) Erase(ctx context.Context, ids []uuid.UUID) error {
+	for part := range slices.Chunk(ids, chunk) {
+		if err := s.eraseSome(ctx, part); err != nil {
+			return fmt.Errorf("erase accounts: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *State) eraseSome(ctx context.Context, ids []uuid.UUID) error {
+	release, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	s.mu.Lock()
+	s.queue.erase(setOf(ids))
+	s.mu.Unlock()
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		for _, query := range []string{`DELETE FROM live_tokens WHERE account_id = $1`, `DELETE FROM last_uses WHERE account_id = $1`} {
+			if err := execEach(ctx, tx, query, ids); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func execEach(ctx context.Context, tx *sqldb.Tx, query string, ids []uuid.UUID) error {
+	stmt, err := tx.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stmt.Close() }()
+	for _, id := range ids {
+		if _, err := stmt.ExecContext(ctx, id[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sweep removes records of expired tokens and old last uses, and counts them.
+func (s *State) Sweep(ctx context.Context) (int, error) {
+	now := s.now()
+	live, err := s.sweep(ctx, `DELETE FROM live_tokens WHERE (account_id, issued_at, jti) IN (
+		SELECT account_id, issued_at, jti FROM live_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, now)
+	if err != nil {
+		return live, fmt.Errorf("sweep live tokens: %w", err)
+	}
+	uses, err := s.sweep(ctx, `DELETE FROM last_uses WHERE (account_id, secret_id) IN (
+		SELECT account_id, secret_id FROM last_uses WHERE used_at < $1 LIMIT $2)`, now.Add(-useLifetime))
+	if err != nil {
+		return live + uses, fmt.Errorf("sweep last uses: %w", err)
+	}
+	return live + uses, nil
+}
+
+func (s *State) sweep(ctx context.Context, query string, before time.Time) (total int, err error) {
+	for {
+		var removed int64
+		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			result, err := tx.ExecContext(ctx, query, sqldb.Micros(before), chunk)
+			if err != nil {
+				return err
+			}
+			removed, err = result.RowsAffected()
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		total += int(removed)
+		if removed < chunk {
+			return total, nil
+		}
+	}
+}
+
+func setOf(ids []uuid.UUID) map[uuid.UUID]bool {
+	set := make(map[uuid.UUID]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}
