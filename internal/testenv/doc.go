@@ -1,0 +1,3 @@
+// Package testenv runs a whole Signet inside a test: fresh SQLite files, the real services
+// and a server on loopback. It is for tests alone.
+package testenv

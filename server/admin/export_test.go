@@ -1,0 +1,7 @@
+package admin
+
+// For tests from outside.
+var (
+	ParseCursor = parseCursor
+	Cursor      = cursor
+)

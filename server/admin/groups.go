@@ -1,0 +1,120 @@
+package admin
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/signet-issuer/signet/accounts"
+	"github.com/signet-issuer/signet/server/web"
+)
+
+type groupWire struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Roles   []string `json:"roles"`
+	Members []string `json:"members"`
+	stamp
+}
+
+func wireGroup(g accounts.Group) groupWire {
+	return groupWire{
+		ID: g.ID.String(), Name: g.Name, Roles: g.Roles, Members: idTexts(g.Members),
+		stamp: wireStamp(g.Stamp, g.Version),
+	}
+}
+
+type newGroup struct {
+	Name    string   `json:"name"`
+	Roles   []string `json:"roles"`
+	Members []string `json:"members"`
+}
+
+type groupPatch struct {
+	Name    web.Field[string]   `json:"name"`
+	Roles   web.Field[[]string] `json:"roles"`
+	Members web.Field[[]string] `json:"members"`
+}
+
+func (p groupPatch) domain(ifVersion *int64) (accounts.GroupPatch, error) {
+	var bad fieldErrors
+	patch := accounts.GroupPatch{
+		Name:      present(&bad, "name", p.Name),
+		Roles:     clearable(p.Roles),
+		Members:   converted(p.Members, func(texts []string) []uuid.UUID { return bad.ids("members", texts) }),
+		IfVersion: ifVersion,
+	}
+	return patch, bad.err()
+}
+
+func (a *api) listGroups(c *call) error {
+	q, err := c.page()
+	if err != nil {
+		return err
+	}
+	groups, total, err := a.accounts.Groups(c.r.Context(), c.by, c.org(), q)
+	if err != nil {
+		return err
+	}
+	return c.list(listOf(groups, total, wireGroup))
+}
+
+func (a *api) createGroup(c *call) error {
+	var body newGroup
+	if err := c.read(&body); err != nil {
+		return err
+	}
+	once, err := c.once()
+	if err != nil {
+		return err
+	}
+	var bad fieldErrors
+	in := accounts.NewGroup{Name: body.Name, Roles: body.Roles, Members: bad.ids("members", body.Members), Once: once}
+	if err := bad.err(); err != nil {
+		return err
+	}
+	made, repeated, err := a.accounts.CreateGroup(c.r.Context(), c.by, c.org(), in)
+	if err != nil {
+		return err
+	}
+	return c.made(http.StatusCreated, made.Version, repeated, wireGroup(made))
+}
+
+func (a *api) getGroup(c *call) error {
+	found, err := a.accounts.Group(c.r.Context(), c.by, c.org(), c.id("group"))
+	if err != nil {
+		return err
+	}
+	return c.object(http.StatusOK, found.Version, wireGroup(found))
+}
+
+func (a *api) updateGroup(c *call) error {
+	var body groupPatch
+	if err := c.read(&body); err != nil {
+		return err
+	}
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
+	patch, err := body.domain(version)
+	if err != nil {
+		return err
+	}
+	changed, err := a.accounts.UpdateGroup(c.r.Context(), c.by, c.org(), c.id("group"), patch)
+	if err != nil {
+		return err
+	}
+	return c.object(http.StatusOK, changed.Version, wireGroup(changed))
+}
+
+func (a *api) deleteGroup(c *call) error {
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
+	if err := a.accounts.DeleteGroup(c.r.Context(), c.by, c.org(), c.id("group"), version); err != nil {
+		return err
+	}
+	return c.done()
+}

@@ -1,0 +1,61 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/signet-issuer/signet/server/web"
+)
+
+// Metrics counts what the server does. Its labels have few values: no org, account or address.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+// NewMetrics returns the process's metrics. dropped counts the state records that
+// pressure made the write-behind queue lose.
+func NewMetrics(dropped func() uint64) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "signet_requests_total", Help: "Requests by surface, route, method, status and kind of error.",
+		}, []string{"surface", "route", "method", "status", "error"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "signet_request_duration_seconds", Help: "Time to answer by surface and route.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+		}, []string{"surface", "route"}),
+	}
+	m.registry.MustRegister(m.requests, m.duration,
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "signet_state_dropped_total", Help: "Live-token records and last uses that a full queue lost.",
+		}, func() float64 { return float64(dropped()) }),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Observe counts one finished request.
+func (m *Metrics) Observe(s web.Summary) {
+	m.requests.WithLabelValues(s.Surface, s.Route, s.Method, strconv.Itoa(s.Status), s.ErrorKind).Inc()
+	m.duration.WithLabelValues(s.Surface, s.Route).Observe(s.Duration.Seconds())
+}
+
+// Handler answers the metrics in the text format of Prometheus to anybody who asks.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// serveLocally answers on the main listener, to callers on this machine only.
+func (m *Metrics) serveLocally(w http.ResponseWriter, r *http.Request) error {
+	if !web.ClientAddr(r.Context()).IsLoopback() {
+		return web.NotFound()
+	}
+	m.Handler().ServeHTTP(w, r)
+	return nil
+}

@@ -1,0 +1,137 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/signet-issuer/signet/accounts"
+	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/server/authn"
+	"github.com/signet-issuer/signet/server/web"
+	"github.com/signet-issuer/signet/tokens"
+)
+
+// A caller may ask about so many tokens that are inactive, or not for it to know, before it
+// looks like one that is fishing (RFC 7662, section 4).
+const (
+	inactivePerCaller = 600
+	inactiveWindow    = time.Minute
+)
+
+var errNoTokenParam = refuse(http.StatusBadRequest, "invalid_request", "token is missing")
+
+// introspection is the answer about an active token (RFC 7662, section 2.2).
+type introspection struct {
+	Active    bool   `json:"active"`
+	Scope     string `json:"scope"`
+	ClientID  string `json:"client_id"`
+	Subject   string `json:"sub"`
+	Audience  any    `json:"aud"` // a string or a list, as in the token
+	Issuer    string `json:"iss"`
+	ExpiresAt int64  `json:"exp"`
+	IssuedAt  int64  `json:"iat"`
+	ID        string `json:"jti"`
+	TokenType string `json:"token_type"`
+	Org       string `json:"org"`
+}
+
+// inactive is all that is ever said of any other token.
+type inactive struct {
+	Active bool `json:"active"`
+}
+
+// introspect is the introspection endpoint.
+func (s *surface) introspect(w http.ResponseWriter, r *http.Request) error {
+	form, err := web.ReadForm(r)
+	if err != nil {
+		return err
+	}
+	asking, err := s.caller(r, form)
+	if err != nil {
+		return err
+	}
+	if !form.Has("token") {
+		return errNoTokenParam
+	}
+	answer, err := s.lookUp(r.Context(), asking, form.Get("token"))
+	if err != nil {
+		return err
+	}
+	web.NoStore(w)
+	return web.WriteJSON(w, http.StatusOK, answer)
+}
+
+// caller is who asks about a token.
+type caller struct {
+	standing    accounts.Standing
+	readsTokens bool // of its org
+}
+
+// caller proves who asks: a client by its credentials, or any account by a token for the issuer.
+func (s *surface) caller(r *http.Request, form url.Values) (caller, error) {
+	permission := authz.Permission(authz.Tokens, authz.Read)
+	if !authn.HasBearer(r) {
+		client, err := s.Clients.FromRequest(r, form)
+		if err != nil {
+			return caller{}, err
+		}
+		standing := client.Standing()
+		return caller{standing: standing, readsTokens: standing.Allowed().Covers(permission)}, nil
+	}
+	if form.Has("client_secret") || form.Has("client_assertion") {
+		return caller{}, errTwoCallers
+	}
+	bearer, err := s.Bearers.FromRequest(r)
+	if err != nil {
+		return caller{}, err
+	}
+	return caller{standing: bearer.Standing, readsTokens: bearer.Claims.Scope.Covers(permission)}, nil
+}
+
+var errTwoCallers = refuse(http.StatusBadRequest, "invalid_request", "more than one way of authentication is used")
+
+// lookUp says what the caller may know about the token.
+func (s *surface) lookUp(ctx context.Context, asking caller, raw string) (any, error) {
+	if err := s.Bearers.CatchUp(ctx, asking.standing); err != nil {
+		return nil, err
+	}
+	claims, standing, err := s.Bearers.Inspect(ctx, raw)
+	if err != nil && !errors.Is(err, authn.ErrBadToken) {
+		return nil, err
+	}
+	if err != nil || !s.maySee(asking, claims, standing) {
+		return s.sayInactive(ctx, asking)
+	}
+	answer := introspection{
+		Active: true, Scope: claims.Scope.String(), ClientID: claims.ClientID, Subject: claims.Subject,
+		Audience: claims.Audience, Issuer: claims.Issuer, ExpiresAt: claims.ExpiresAt.Unix(), IssuedAt: claims.IssuedAt.Unix(),
+		ID: claims.ID, TokenType: "Bearer", Org: claims.Org,
+	}
+	if len(claims.Audience) == 1 {
+		answer.Audience = claims.Audience[0]
+	}
+	return answer, nil
+}
+
+func (s *surface) sayInactive(ctx context.Context, asking caller) (any, error) {
+	key := "oauth:inactive:" + asking.standing.AccountID.String()
+	if ok, after := s.Limiter.Allow(ctx, key, inactivePerCaller, inactiveWindow); !ok {
+		return nil, web.TooManyRequests(after)
+	}
+	return inactive{}, nil
+}
+
+// maySee: its own account's tokens, those for a resource server of its org with the
+// permission to read tokens, and for the system org everything.
+func (s *surface) maySee(asking caller, claims tokens.Claims, token accounts.Standing) bool {
+	if asking.standing.System() || asking.standing.AccountID == token.AccountID {
+		return true
+	}
+	return asking.readsTokens && slices.ContainsFunc(claims.Audience, func(audience string) bool {
+		return accounts.OwnsAudience(s.Issuer, asking.standing.OrgSlug, asking.standing.Audiences, audience)
+	})
+}
