@@ -55,6 +55,7 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
 	status := http.StatusOK
 	if h.draining.Load() {
 		serving, status = "shutting down", http.StatusServiceUnavailable
+		w.Header().Set("Connection", "close") // the drain may have begun after leaving looked
 	}
 	if err := h.Check(ctx); err != nil {
 		web.EventFrom(r.Context()).SetCause(err)

@@ -131,7 +131,7 @@ func newHandler(t *testing.T, health *server.Health) http.Handler {
 }
 
 func get(handler http.Handler, path, peer string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, nil)
 	r.RemoteAddr = peer
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, r)

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/signet-issuer/signet/accounts"
+	accountsql "github.com/signet-issuer/signet/accounts/sqlstore"
+	"github.com/signet-issuer/signet/internal/audit"
+	"github.com/signet-issuer/signet/internal/secret"
+	"github.com/signet-issuer/signet/internal/sqldb"
+	tokensql "github.com/signet-issuer/signet/tokens/sqlstore"
+)
+
+// rotateMaster seals everything under a new master key: one that it makes in the data
+// directory, or the one in newKeyFile when the key is configured from elsewhere.
+func (s *stack) rotateMaster(ctx context.Context, newKeyFile string) error {
+	own := s.config.MasterKey.IsZero()
+	if own != (newKeyFile == "") {
+		return withHint(errors.New("--new-key-file does not fit where the master key is kept"),
+			"give it exactly when SIGNET_MASTER_KEY_FILE or SIGNET_MASTER_KEY is set")
+	}
+	if !own {
+		next, err := readMasterKey(newKeyFile)
+		if err != nil {
+			return err
+		}
+		return s.reseal(ctx, next)
+	}
+	next, err := s.dir.StageKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	if err := s.reseal(ctx, next); err != nil {
+		// Not discarded here: a commit that reports an error may have happened. The next start finds out.
+		return err
+	}
+	return s.dir.PromoteKey()
+}
+
+// reseal opens every sealed value with the current key and seals it with the next, in one
+// transaction. Nothing else changes.
+func (s *stack) reseal(ctx context.Context, next secret.Key) error {
+	again := func(label string, sealed []byte) ([]byte, error) {
+		plain, err := s.master.Open(label, sealed)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", label, err)
+		}
+		defer clear(plain)
+		return next.Seal(rand.Reader, label, plain)
+	}
+	return s.operate(ctx, "masterKey.rotated", func(tx *sqldb.Tx) error {
+		if err := accountsql.Reseal(ctx, tx, accounts.PepperLabel, again); err != nil {
+			return err
+		}
+		return tokensql.Reseal(ctx, tx, again)
+	})
+}
+
+// genJump is more than any generation can have grown since a backup was made.
+const genJump = 1 << 32
+
+// endAllTokens raises every generation beyond what any token carries.
+func (s *stack) endAllTokens(ctx context.Context) error {
+	return s.operate(ctx, "installation.restored", func(tx *sqldb.Tx) error {
+		return accountsql.RaiseAllGens(ctx, tx, genJump)
+	})
+}
+
+// operate runs one write of the operator's own, with its audit event.
+func (s *stack) operate(ctx context.Context, event string, fn func(*sqldb.Tx) error) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make an id: %w", err)
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, audit.Event{
+			ID: id, Time: time.Now(), Type: event, OrgID: accounts.SystemOrgID, OrgSlug: accounts.SystemOrg,
+			Actor: "signet:operator", Target: "installation", Outcome: audit.Succeeded,
+		})
+	})
+}
+
+func readMasterKey(path string) (secret.Key, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return secret.Key{}, fmt.Errorf("read the master key: %w", err)
+	}
+	key, err := secret.ParseKey(string(text))
+	if err != nil {
+		return secret.Key{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}

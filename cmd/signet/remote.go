@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/signet-issuer/signet/internal/secret"
+)
+
+const remoteTimeout = 10 * time.Second
+
+// remote is a running server and the credential to use with it.
+type remote struct {
+	issuer, clientID, secretFile string
+}
+
+func (r *remote) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.issuer, "issuer", "", "`URL` of the issuer")
+	cmd.Flags().StringVar(&r.clientID, "client-id", "", "client `id` to authenticate with")
+	cmd.Flags().StringVar(&r.secretFile, "client-secret-file", "", "`file` with the client secret, - for standard input")
+}
+
+// tokenConfig finds the token endpoint in the issuer's metadata (RFC 8414).
+func (r *remote) tokenConfig(ctx context.Context, stdin io.Reader) (*clientcredentials.Config, error) {
+	value, err := r.secret(stdin)
+	if err != nil {
+		return nil, err
+	}
+	endpoint, err := r.tokenEndpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &clientcredentials.Config{
+		ClientID: r.clientID, ClientSecret: value.Reveal(), TokenURL: endpoint, AuthStyle: oauth2.AuthStyleInHeader,
+	}, nil
+}
+
+func (r *remote) secret(stdin io.Reader) (secret.Text, error) {
+	if r.issuer == "" || r.clientID == "" || r.secretFile == "" {
+		return secret.Text{}, errors.New("--issuer, --client-id and --client-secret-file are needed")
+	}
+	return readSecret(r.secretFile, stdin)
+}
+
+func (r *remote) tokenEndpoint(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
+	defer cancel()
+	issuer := strings.TrimSuffix(r.issuer, "/")
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, issuer+"/.well-known/openid-configuration", nil)
+	if err != nil {
+		return "", fmt.Errorf("--issuer: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", withHint(err, "is the server running, and --issuer its URL?")
+	}
+	defer func() { _ = response.Body.Close() }()
+	var metadata struct {
+		Issuer        string `json:"issuer"`
+		TokenEndpoint string `json:"token_endpoint"`
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&metadata); err != nil || response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s answers no issuer metadata (status %d)", issuer, response.StatusCode)
+	}
+	if metadata.Issuer != issuer {
+		return "", fmt.Errorf("the server calls itself %s", metadata.Issuer)
+	}
+	return metadata.TokenEndpoint, nil
+}
+
+func readSecret(path string, stdin io.Reader) (secret.Text, error) {
+	const maxSecretBytes = 4096
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return secret.Text{}, fmt.Errorf("read the client secret: %w", err)
+		}
+		defer func() { _ = file.Close() }()
+		stdin = file
+	}
+	text, err := io.ReadAll(io.LimitReader(stdin, maxSecretBytes))
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("read the client secret: %w", err)
+	}
+	value := strings.TrimRight(string(text), "\r\n")
+	if value == "" {
+		return secret.Text{}, errors.New("the client secret is empty")
+	}
+	return secret.New(value), nil
+}
