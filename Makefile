@@ -10,7 +10,7 @@ COMPILER := $(firstword $(shell go env CC))
 # The race detector needs a C compiler; without one the tests still run.
 RACE := $(shell command -v $(COMPILER) >/dev/null && echo -race)
 
-.PHONY: help run build test check-format vet lint race fmt fuzz-short cover clean
+.PHONY: help run build test check-format check-modules vet lint race fmt fuzz-short cpu cover clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
@@ -22,12 +22,17 @@ run: build ## build and run an embedded server to try
 build: ## build bin/signet, static and stripped
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o bin/signet ./cmd/signet
 
-test: check-format vet lint race ## check formatting, vet, lint, and run all tests with the race detector
+test: check-format check-modules vet lint race ## check formatting, vet, lint, and run all tests with the race detector
 
 check-format:
 	@echo '== format'
 	@unformatted="$$($(GOFILES) gofmt -l; $(GOFILES) $(TOOL) gofumpt -l)"; \
 	if [ -n "$$unformatted" ]; then echo "run make fmt, which will change:"; sort -u <<<"$$unformatted"; exit 1; fi
+
+check-modules:
+	@echo '== modules'
+	@go mod tidy -diff
+	@go mod verify >/dev/null
 
 vet:
 	@echo '== vet'
@@ -52,6 +57,9 @@ fuzz-short: ## run each fuzz target for FUZZTIME (10s)
 		echo "== fuzz $$folder $$target"; \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$folder" </dev/null; \
 	done <<<"$$targets"
+
+cpu: ## measure CPU per token beside the floor, memory, start and size
+	@go run ./bench
 
 cover: ## measure test coverage into coverage.out
 	@go test -timeout 8m -coverpkg ./... -coverprofile coverage.out ./...

@@ -102,7 +102,7 @@ type Use struct {
 	SecretID     uuid.UUID // the credential's own id for kinds without secrets
 	At           time.Time
 	Addr         netip.Addr
-	UserAgent    string // at most [MaxUserAgentBytes]
+	UserAgent    string // [Service.Touch] makes it UTF-8 of at most [MaxUserAgentBytes]
 }
 
 // MaxUserAgentBytes is how much of a user agent is kept.

@@ -153,3 +153,35 @@ func TestAuthenticateWithoutPermissions(t *testing.T) {
 		t.Errorf("allowed %v", allowed)
 	}
 }
+
+// A token names the secret that it was traded for. One that names none must not pass for a
+// credential that has secrets, whatever becomes of them.
+func TestI9_StandingOfASecretNeedsItsNumber(t *testing.T) {
+	f := newFixture(t)
+	made := f.account(f.org("acme"), accounts.NewAccount{WithCredential: true})
+	id := made.Credential.ClientID
+	standing, err := f.Standing(t.Context(), id, 1)
+	must(t, err)
+	if standing.ClientID != id || standing.SecretSeq != 1 {
+		t.Errorf("standing %+v", standing)
+	}
+	for _, seq := range []int64{0, 2, -1} {
+		standing, err := f.Standing(t.Context(), id, seq)
+		wantErr(t, err, accounts.ErrNotFound)
+		if standing.AccountID != uuid.Nil {
+			t.Errorf("secret %d: an error and a standing", seq)
+		}
+	}
+
+	keyed := accounts.Credential{
+		ID: uuid.New(), AccountID: made.Account.ID, OrgID: made.Account.OrgID, ClientID: "keyed", Kind: "public_key", Version: 1,
+	}
+	must(t, f.store.Write(t.Context(), operator(), func(tx accounts.Tx) error {
+		return errors.Join(tx.InsertCredential(t.Context(), keyed), tx.Record(t.Context(), accounts.AuditEvent{ID: uuid.New()}))
+	}))
+	standing, err = f.Standing(t.Context(), "keyed", 0)
+	must(t, err)
+	if standing.CredentialID != keyed.ID {
+		t.Errorf("standing %+v", standing)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/audit"
 )
 
 // BootstrapActor is the actor of what the operator's own commands write.
@@ -25,23 +26,37 @@ func (s *Service) Bootstrapped(ctx context.Context) (bool, error) {
 // Bootstrap makes an administrator: an owner of the system org, which it makes when it is
 // not there. It answers [ErrExists] when there is one already, unless another is wanted.
 func (s *Service) Bootstrap(ctx context.Context, another bool) (Issued, error) {
-	done, err := s.Bootstrapped(ctx)
-	if err != nil {
-		return Issued{}, err
-	}
-	if done && !another {
-		return Issued{}, ErrExists
-	}
 	by := authz.Operator(BootstrapActor)
 	if err := s.makeSystemOrg(ctx, by); err != nil {
 		return Issued{}, err
 	}
+	var made Issued
+	err := s.write(ctx, by, Once{}, func(c *change) (outcome, error) {
+		owners, err := c.EnabledOwners(ctx, SystemOrgID)
+		if err != nil {
+			return outcome{}, err
+		}
+		if owners > 0 && !another {
+			return outcome{}, ErrExists
+		}
+		org, err := c.Org(ctx, ByID(SystemOrgID))
+		if err != nil {
+			return outcome{}, err
+		}
+		made, err = c.createAdministrator(ctx, org)
+		return accountOutcome(audit.AccountCreated, org, made.Account), err
+	})
+	return made, err
+}
+
+// createAdministrator takes the first name that nobody has or had.
+func (c *change) createAdministrator(ctx context.Context, org Org) (Issued, error) {
 	for n := 1; ; n++ {
 		slug := "admin"
 		if n > 1 {
 			slug += "-" + strconv.Itoa(n)
 		}
-		made, err := s.CreateAccount(ctx, by, ByID(SystemOrgID), NewAccount{
+		made, err := c.createAccount(ctx, org, NewAccount{
 			Slug: slug, Name: "Administrator", Role: RoleOwner, WithCredential: true,
 		})
 		if !errors.Is(err, ErrExists) {
@@ -50,16 +65,22 @@ func (s *Service) Bootstrap(ctx context.Context, another bool) (Issued, error) {
 	}
 }
 
+// makeSystemOrg is a write of its own, with its own event. Whoever makes the org first has
+// made it for everybody.
 func (s *Service) makeSystemOrg(ctx context.Context, by authz.Principal) error {
 	_, err := s.Org(ctx, by, ByID(SystemOrgID))
 	if !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	return s.write(ctx, by, Once{}, func(c *change) (outcome, error) {
+	err = s.write(ctx, by, Once{}, func(c *change) (outcome, error) {
 		org := Org{ID: SystemOrgID, Slug: SystemOrg}
 		err := c.insertOrg(ctx, &org, NewOrg{Name: "System", DefaultRole: RoleMember})
-		return outcome{event: "organizations.created", org: org, target: "org:" + org.Slug, id: org.ID}, err
+		return orgOutcome(audit.OrgCreated, org), err
 	})
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
 }
 
 // Sweep removes what nothing can need any more and counts it. Secrets stay for a while after

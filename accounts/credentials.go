@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/audit"
 	"github.com/signet-issuer/signet/internal/secret"
 )
 
@@ -56,17 +57,13 @@ func (s *Service) CreateCredential(ctx context.Context, by authz.Principal, at A
 			AccountID: account.ID, OrgID: account.OrgID, Kind: in.Kind, Name: in.Name, Description: in.Description,
 			Scopes: in.Scopes, AllowedCIDRs: sortedPrefixes(in.AllowedCIDRs), ExpiresAt: in.ExpiresAt,
 		}
-		given, err := c.checkNewCredential(ctx, account, made.Credential)
-		if err != nil {
-			return outcome{}, err
-		}
-		if err := c.mayHandOver(given); err != nil {
+		if err := c.checkNewCredential(ctx, account, made.Credential); err != nil {
 			return outcome{}, err
 		}
 		if made.Secret, err = c.insertCredential(ctx, account, &made.Credential); err != nil {
 			return outcome{}, err
 		}
-		return credentialOutcome("created", org, made.Credential), nil
+		return credentialOutcome(audit.CredentialCreated, org, made.Credential), nil
 	})
 	if id, ok := repeated(err); ok {
 		made.Credential, err = s.credential(ctx, by, at, id, authz.Permission(authz.Credentials, authz.Create))
@@ -75,18 +72,21 @@ func (s *Service) CreateCredential(ctx context.Context, by authz.Principal, at A
 	return made, err
 }
 
-// checkNewCredential checks a credential and returns the power that holding it yields.
-func (c *change) checkNewCredential(ctx context.Context, account ServiceAccount, credential Credential) (power, error) {
+// checkNewCredential checks a credential and that it is the caller's to hand over.
+func (c *change) checkNewCredential(ctx context.Context, account ServiceAccount, credential Credential) error {
 	permitted, err := c.powerOf(ctx, account)
 	if err != nil {
-		return power{}, err
+		return err
 	}
 	var rules check
 	rules.that(credential.Kind == KindSecret, "kind", "must be secret")
 	rules.credential(credential)
 	rules.expiry(credential.ExpiresAt, c.now)
-	rules.scopesLeave(permitted.all, credential.Scopes)
-	return permitted.restrict(credential.Scopes), rules.err()
+	rules.scopesLeave(permitted, credential.Scopes)
+	if err := rules.err(); err != nil {
+		return err
+	}
+	return c.mayActAs(account, permitted, credential.Scopes)
 }
 
 func (c *check) credential(credential Credential) {
@@ -121,9 +121,9 @@ func (c *change) insertCredential(ctx context.Context, account ServiceAccount, c
 	return value, err
 }
 
-func credentialOutcome(verb string, org Org, credential Credential) outcome {
+func credentialOutcome(event string, org Org, credential Credential) outcome {
 	return outcome{
-		event: "organizations.credentials." + verb, org: org,
+		event: event, org: org,
 		target: "credential:" + credential.ID.String(), id: credential.ID,
 	}
 }
@@ -192,7 +192,7 @@ func (s *Service) UpdateCredential(ctx context.Context, by authz.Principal, at A
 		if credential, err = c.applyCredential(ctx, account, before, patch); err != nil {
 			return outcome{}, err
 		}
-		return credentialOutcome("updated", org, credential), nil
+		return credentialOutcome(audit.CredentialUpdated, org, credential), c.keepAnOwner(ctx, org)
 	})
 	if err != nil {
 		return Credential{}, err
@@ -247,12 +247,12 @@ func (c *change) mayAlter(ctx context.Context, account ServiceAccount, a alterat
 		return err
 	}
 	if a.patch.Scopes.Present {
-		rules.scopesLeave(permitted.all, a.after.Scopes)
+		rules.scopesLeave(permitted, a.after.Scopes)
 	}
 	if err := rules.err(); err != nil || narrows {
 		return err
 	}
-	return c.mayHandOver(permitted.restrict(a.after.Scopes))
+	return c.mayActAs(account, permitted, a.after.Scopes)
 }
 
 // narrows reports whether the credential is good for no more, from no more places and for no
@@ -283,7 +283,10 @@ func (s *Service) DeleteCredential(ctx context.Context, by authz.Principal, at A
 		if err := expect(ifVersion, credential.Version); err != nil {
 			return outcome{}, err
 		}
-		return credentialOutcome("deleted", org, credential), c.Tx.DeleteCredential(ctx, account.ID, id)
+		if err := c.Tx.DeleteCredential(ctx, account.ID, id); err != nil {
+			return outcome{}, err
+		}
+		return credentialOutcome(audit.CredentialDeleted, org, credential), c.keepAnOwner(ctx, org)
 	})
 }
 

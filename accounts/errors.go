@@ -2,9 +2,7 @@ package accounts
 
 import (
 	"errors"
-	"fmt"
 	"strings"
-	"time"
 )
 
 // What a [Service] method or a [Store] answers when it does not do what was asked.
@@ -52,15 +50,3 @@ func (e *InvalidError) Error() string {
 	}
 	return "invalid: " + strings.Join(parts, "; ")
 }
-
-// RepeatedError answers a request whose idempotency key was seen before: Target is the
-// id of what the first one made.
-type RepeatedError struct{ Target string }
-
-func (e *RepeatedError) Error() string { return fmt.Sprintf("already done, made %s", e.Target) }
-
-// ErrKeyReused reports an idempotency key that came before with another request.
-var ErrKeyReused = errors.New("the idempotency key belongs to another request")
-
-// ReceiptLifetime is how long an idempotency key is remembered.
-const ReceiptLifetime = 24 * time.Hour

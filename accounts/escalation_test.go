@@ -155,7 +155,7 @@ func (w *world) actor(rt *rapid.T) authz.Principal {
 	standing, err := w.Standing(rt.Context(), credential.ClientID, credential.LastSeq)
 	must(rt, err)
 	by := authz.Principal{
-		OrgID: standing.OrgID, OrgSlug: standing.OrgSlug, System: standing.System(), AccountID: standing.AccountID,
+		OrgID: standing.OrgID, System: standing.System(), AccountID: standing.AccountID,
 		Subject: standing.Subject(), Holds: standing.Allowed(), Permissions: standing.Allowed().Intersect(authz.AdminScopes),
 	}
 	for _, word := range words {
@@ -195,7 +195,7 @@ func (w *world) checkPower(rt *rapid.T, by authz.Principal, name string, before 
 	for holder, has := range w.power {
 		for word := range has {
 			held := means(by.Holds, word) && (!means(authz.AdminScopes, word) || means(by.Permissions, word))
-			if !was[holder][word] && !held && !delegable(before, w.last, holder, word) {
+			if !was[holder][word] && !held && !(delegates(by) && delegable(before, w.last, holder, word)) {
 				rt.Fatalf("%s by %s (holds %v, token %v) gave %s to %s", name, by.Subject, by.Holds, by.Permissions, word, holder)
 			}
 		}
@@ -293,4 +293,51 @@ var writes = map[string]func(ctx context.Context, w *world, rt *rapid.T, by auth
 		overlap := rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(rt, "overlap")
 		return fails(w.Rotate(ctx, by, refTo(w.someAccount(rt, by)), accounts.Rotation{Overlap: overlap}))
 	},
+}
+
+// delegates reports whether the administrator may give delegable roles at all.
+func delegates(by authz.Principal) bool {
+	return by.Permissions.Covers("orgs:service-accounts:create") || by.Permissions.Covers("orgs:service-accounts:update")
+}
+
+func TestI34_DelegableRolesAreForThoseWhoMakeAccounts(t *testing.T) {
+	f := newFixture(t)
+	acme := f.org("acme")
+	made := f.account(acme, accounts.NewAccount{Role: accounts.RoleAPI, WithCredential: true})
+	grouper, keeper := admin(acme, "orgs:groups:*"), admin(acme, "orgs:credentials:*")
+	wantDenied(t, f.unchanged(func() error {
+		_, _, err := f.CreateGroup(t.Context(), grouper, accounts.ByID(acme.ID), accounts.NewGroup{
+			Name: "Mine", Roles: []string{accounts.RoleAPI}, Members: []uuid.UUID{made.Account.ID},
+		})
+		return err
+	}), "")
+	wantDenied(t, f.unchanged(func() error {
+		return fails(f.CreateCredential(t.Context(), keeper, refTo(made.Account), accounts.NewCredential{Kind: accounts.KindSecret, Name: "Mine"}))
+	}), "")
+	wantDenied(t, f.unchanged(func() error {
+		return fails(f.Rotate(t.Context(), keeper, refTo(made.Account), accounts.Rotation{}))
+	}), "")
+	maker := admin(acme, "orgs:credentials:*", "orgs:service-accounts:update")
+	_, err := f.CreateCredential(t.Context(), maker, refTo(made.Account), accounts.NewCredential{Kind: accounts.KindSecret, Name: "Mine"})
+	must(t, err)
+}
+
+// Whoever holds a credential acts under the account's name, however narrow its ceiling.
+func TestI34_NobodyActsUnderAStrongerName(t *testing.T) {
+	f := newFixture(t)
+	acme := f.org("acme")
+	boss := f.account(acme, accounts.NewAccount{Role: accounts.RoleOwner, WithCredential: true})
+	narrow := accounts.NewCredential{Kind: accounts.KindSecret, Name: "Narrow", Scopes: authz.MustSet("orgs:roles:*")}
+	wantDenied(t, f.unchanged(func() error {
+		return fails(f.CreateCredential(t.Context(), admin(acme, "orgs:*"), refTo(boss.Account), narrow))
+	}), "")
+	made, err := f.CreateCredential(t.Context(), operator(), refTo(boss.Account), narrow)
+	must(t, err)
+	wantDenied(t, f.unchanged(func() error {
+		return fails(f.AddSecret(t.Context(), admin(acme, "orgs:*"), refTo(boss.Account), made.Credential.ID, accounts.NewSecret{}))
+	}), "")
+	itself := admin(acme, "orgs:roles:*", "orgs:credentials:*")
+	itself.AccountID = boss.Account.ID
+	_, err = f.AddSecret(t.Context(), itself, refTo(boss.Account), made.Credential.ID, accounts.NewSecret{})
+	must(t, err)
 }

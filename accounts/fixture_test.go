@@ -77,7 +77,18 @@ var schema = sync.OnceValues(func() (file []byte, err error) {
 	return os.ReadFile(path)
 })
 
+// openFixture has an administrator.
 func openFixture(t tb, path string) *fixture {
+	t.Helper()
+	f := openUnused(t, path)
+	f.Service = f.open(f.store)
+	_, err := f.Bootstrap(t.Context(), false)
+	must(t, err)
+	return f
+}
+
+// openUnused has a schema, and no service yet.
+func openUnused(t tb, path string) *fixture {
 	t.Helper()
 	migrated, err := schema()
 	must(t, err)
@@ -91,14 +102,10 @@ func openFixture(t tb, path string) *fixture {
 	})
 	master, _, err := secret.GenerateKey(rand.Reader)
 	must(t, err)
-	f := &fixture{
+	return &fixture{
 		t: t, db: db, store: sqlstore.New(db, sqlstore.WithCache()), master: master,
 		usage: &memoryUsage{newest: map[uuid.UUID]accounts.Use{}}, clock: &clock{at: start},
 	}
-	f.Service = f.open(f.store)
-	_, err = f.Bootstrap(t.Context(), false)
-	must(t, err)
-	return f
 }
 
 // open makes a service that shares nothing with others but the store and the usage.
@@ -106,6 +113,10 @@ func (f *fixture) open(store accounts.Store) *accounts.Service {
 	f.t.Helper()
 	peppers, err := accounts.OpenPeppers(f.t.Context(), f.pepperConfig())
 	must(f.t, err)
+	return f.with(peppers, store)
+}
+
+func (f *fixture) with(peppers *accounts.Peppers, store accounts.Store) *accounts.Service {
 	return accounts.NewService(accounts.Config{
 		Store: store, Usage: f.usage, Peppers: peppers, Issuer: issuer,
 		Now: f.clock.now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
@@ -161,7 +172,7 @@ func refTo(account accounts.ServiceAccount) accounts.AccountRef {
 func admin(org accounts.Org, holds ...string) authz.Principal {
 	all := authz.MustSet(holds...)
 	return authz.Principal{
-		OrgID: org.ID, OrgSlug: org.Slug, System: org.ID == accounts.SystemOrgID,
+		OrgID: org.ID, System: org.ID == accounts.SystemOrgID,
 		AccountID: uuid.New(), Subject: accounts.UserID(org.Slug, "tester"),
 		Permissions: all.Intersect(authz.AdminScopes), Holds: all,
 		CorrelationID: "correlation-1", Source: "192.0.2.1",

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/audit"
 )
 
 // NewGroup describes a group to create.
@@ -45,7 +46,10 @@ func (s *Service) CreateGroup(ctx context.Context, by authz.Principal, org Ref, 
 		if err := c.mayShape(ctx, Group{}, group); err != nil {
 			return outcome{}, err
 		}
-		return groupOutcome("created", owner, group), membersExist(c.InsertGroup(ctx, group))
+		if err := membersExist(c.InsertGroup(ctx, group)); err != nil {
+			return outcome{}, err
+		}
+		return groupOutcome(audit.GroupCreated, owner, group), c.membersFit(ctx, Group{}, group)
 	})
 	if id, ok := repeated(err); ok {
 		group, err = s.group(ctx, by, org, id, authz.Permission(authz.Groups, authz.Create))
@@ -60,23 +64,32 @@ func (c *change) mayShape(ctx context.Context, before, after Group) error {
 	var rules check
 	rules.name(after.Name)
 	rules.that(len(after.Roles) <= MaxRolesOfGroup, "roles", "at most 8")
-	rules.that(len(after.Members) <= MaxMembersOfGroup, "members", "at most 10000")
+	rules.that(len(after.Members) <= MaxMembersOfGroup, "members", "at most 1000")
 	if err := rules.err(); err != nil {
 		return err
 	}
 	given, err := c.powerOfGroup(ctx, after)
 	if err != nil {
-		return renamed(err, "roles")
+		return roleNamed("roles", err)
 	}
-	joins := slices.ContainsFunc(after.Members, func(id uuid.UUID) bool { return !slices.Contains(before.Members, id) })
-	if joins || before.ID == (uuid.UUID{}) {
+	sameRoles := slices.Equal(before.Roles, after.Roles)
+	if !sameRoles {
+		rules.fits(given, "roles")
+	}
+	if err := rules.err(); err != nil {
+		return err
+	}
+	switch {
+	case before.ID == (uuid.UUID{}) || gains(before.Members, after.Members):
 		return c.mayHandOver(given)
+	case sameRoles:
+		return nil
 	}
-	had, err := orNone(c.powerOfGroup(ctx, before))
+	had, err := c.powerOfGroup(ctx, before)
 	if err != nil {
 		return err
 	}
-	return c.mayRaise(had, given)
+	return c.mayRaise(had.inForce(), given)
 }
 
 func (c *change) powerOfGroup(ctx context.Context, group Group) (power, error) {
@@ -84,7 +97,40 @@ func (c *change) powerOfGroup(ctx context.Context, group Group) (power, error) {
 	for _, slug := range group.Roles {
 		roles[slug] = true
 	}
-	return c.powerOfRoles(ctx, group.OrgID, roles, authz.Set{})
+	return c.sumOfRoles(ctx, group.OrgID, roles)
+}
+
+// gains reports whether after has an id that before has not.
+func gains(before, after []uuid.UUID) bool {
+	had := make(map[uuid.UUID]bool, len(before))
+	for _, id := range before {
+		had[id] = true
+	}
+	return slices.ContainsFunc(after, func(id uuid.UUID) bool { return !had[id] })
+}
+
+// membersFit refuses a stored group that took somebody into one group too many.
+func (c *change) membersFit(ctx context.Context, before, after Group) error {
+	if !gains(before.Members, after.Members) {
+		return nil
+	}
+	most, err := c.MostGroups(ctx, after.ID)
+	if err == nil && most > MaxGroupsOfAccount {
+		return &LimitError{What: "groups of a service account"}
+	}
+	return err
+}
+
+// groupsFit refuses a stored account that is one member too many for a group that it joined.
+func (c *change) groupsFit(ctx context.Context, before, after ServiceAccount) error {
+	if !gains(before.Groups, after.Groups) {
+		return nil
+	}
+	most, err := c.MostMembers(ctx, after.ID)
+	if err == nil && most > MaxMembersOfGroup {
+		return &LimitError{What: "members of a group"}
+	}
+	return err
 }
 
 func membersExist(err error) error {
@@ -94,8 +140,8 @@ func membersExist(err error) error {
 	return err
 }
 
-func groupOutcome(verb string, org Org, group Group) outcome {
-	return outcome{event: "organizations.groups." + verb, org: org, target: "group:" + group.ID.String(), id: group.ID}
+func groupOutcome(event string, org Org, group Group) outcome {
+	return outcome{event: event, org: org, target: "group:" + group.ID.String(), id: group.ID}
 }
 
 // Groups lists the groups of an org.
@@ -162,7 +208,10 @@ func (s *Service) UpdateGroup(ctx context.Context, by authz.Principal, org Ref, 
 			return outcome{}, err
 		}
 		group.Version++
-		return groupOutcome("updated", owner, group), c.keepAnOwner(ctx, owner)
+		if err := c.membersFit(ctx, before, group); err != nil {
+			return outcome{}, err
+		}
+		return groupOutcome(audit.GroupUpdated, owner, group), c.keepAnOwner(ctx, owner)
 	})
 	return group, err
 }
@@ -184,7 +233,7 @@ func (s *Service) DeleteGroup(ctx context.Context, by authz.Principal, org Ref, 
 		if err := c.Tx.DeleteGroup(ctx, owner.ID, id); err != nil {
 			return outcome{}, err
 		}
-		return groupOutcome("deleted", owner, group), c.keepAnOwner(ctx, owner)
+		return groupOutcome(audit.GroupDeleted, owner, group), c.keepAnOwner(ctx, owner)
 	})
 }
 

@@ -51,7 +51,7 @@ func TestGroupRefuses(t *testing.T) {
 	}{
 		"no name":           {accounts.NewGroup{}, []string{"name"}},
 		"many roles":        {accounts.NewGroup{Name: "G", Roles: many}, []string{"roles"}},
-		"many members":      {accounts.NewGroup{Name: "G", Members: manyIDs(10_001)}, []string{"members"}},
+		"many members":      {accounts.NewGroup{Name: "G", Members: manyIDs(accounts.MaxMembersOfGroup + 1)}, []string{"members"}},
 		"unknown role":      {accounts.NewGroup{Name: "G", Roles: []string{"nowhere"}}, []string{"roles"}},
 		"role of other org": {accounts.NewGroup{Name: "G", Roles: []string{"theirs"}}, []string{"roles"}},
 		"unknown member":    {accounts.NewGroup{Name: "G", Members: []uuid.UUID{uuid.New()}}, []string{"members"}},

@@ -66,18 +66,28 @@ func (p *pendingUses) giveBack(uses []Use) {
 
 // of returns the waiting uses of the accounts.
 func (p *pendingUses) of(accounts []uuid.UUID) []Use {
+	wanted := make(map[uuid.UUID]bool, len(accounts))
+	for _, id := range accounts {
+		wanted[id] = true
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var uses []Use
-	for _, use := range slices.AppendSeq(slices.Clone(p.taken), maps.Values(p.uses)) {
-		if slices.Contains(accounts, use.AccountID) {
+	for _, use := range p.taken {
+		if wanted[use.AccountID] {
+			uses = append(uses, use)
+		}
+	}
+	for _, use := range p.uses {
+		if wanted[use.AccountID] {
 			uses = append(uses, use)
 		}
 	}
 	return uses
 }
 
-// Touch notes that a credential was used for a token, and returns at once.
+// Touch notes that a credential was used for a token, and returns at once. The user agent
+// may be any bytes: what is kept of it is valid UTF-8, cut at a character's border.
 func (s *Service) Touch(use Use) {
 	use.UserAgent = strings.ToValidUTF8(use.UserAgent[:min(len(use.UserAgent), MaxUserAgentBytes)], "")
 	s.pending.add(use)

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -192,16 +191,27 @@ func TestI46_LastUseDuringAFlush(t *testing.T) {
 	u.check(s, at(start))
 }
 
-func TestUserAgentIsCut(t *testing.T) {
-	u := newUsed(t)
-	use := u.use(start)
-	use.UserAgent = strings.Repeat("x", accounts.MaxUserAgentBytes-1) + "é and more"
-	u.Touch(use)
-	must(t, u.FlushUsage(t.Context()))
-	account, err := u.Account(t.Context(), operator(), refTo(u.issued.Account))
-	must(t, err)
-	if agent := account.LastUse.UserAgent; len(agent) != accounts.MaxUserAgentBytes-1 || !utf8.ValidString(agent) {
-		t.Errorf("%d bytes of user agent", len(agent))
+func TestUserAgentIsCutAndCleaned(t *testing.T) {
+	long := strings.Repeat("x", accounts.MaxUserAgentBytes-1)
+	for sent, kept := range map[string]string{
+		"agent/1":         "agent/1",
+		long + "é and on": long,
+		"a\xffgent\xc3":   "agent",
+		"\xff\xfe":        "",
+	} {
+		u := newUsed(t)
+		use := u.use(start)
+		use.UserAgent = sent
+		u.Touch(use)
+		if shared := u.usage.newest[use.SecretID].UserAgent; shared != kept {
+			t.Errorf("%q is shared as %q", sent, shared)
+		}
+		must(t, u.FlushUsage(t.Context()))
+		account, err := u.Account(t.Context(), operator(), refTo(u.issued.Account))
+		must(t, err)
+		if stored := account.LastUse.UserAgent; stored != kept {
+			t.Errorf("%q is stored as %q", sent, stored)
+		}
 	}
 }
 

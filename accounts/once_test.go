@@ -11,6 +11,7 @@ import (
 
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/audit"
 )
 
 // creation is a write that an idempotency key protects. It answers the id of the object.
@@ -96,6 +97,35 @@ func TestI18_Once(t *testing.T) {
 				t.Errorf("after a day: %+v, %v", again, err)
 			}
 		})
+	}
+}
+
+func TestI18_Judge(t *testing.T) {
+	receipt := audit.Receipt{Key: "k", Fingerprint: "a", Target: "target-1", Time: start}
+	for _, test := range []struct {
+		name        string
+		fingerprint string
+		after       time.Duration
+		want        error
+		target      string
+	}{
+		{"at once", "a", 0, nil, "target-1"},
+		{"just before a day", "a", accounts.ReceiptLifetime - 1, nil, "target-1"},
+		{"after a day", "a", accounts.ReceiptLifetime, nil, ""},
+		{"a clock behind", "a", -time.Minute, nil, "target-1"},
+		{"another request", "b", 0, accounts.ErrKeyReused, ""},
+		{"another request after a day", "b", accounts.ReceiptLifetime, nil, ""},
+	} {
+		err := accounts.Once{Key: "k", Fingerprint: test.fingerprint}.Judge(receipt, start.Add(test.after))
+		repeated, ok := errors.AsType[*accounts.RepeatedError](err)
+		switch {
+		case test.target != "":
+			if !ok || repeated.Target != test.target {
+				t.Errorf("%s: %v, want a repetition of %s", test.name, err, test.target)
+			}
+		case !errors.Is(err, test.want):
+			t.Errorf("%s: %v, want %v", test.name, err, test.want)
+		}
 	}
 }
 

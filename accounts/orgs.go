@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/audit"
 )
 
 // NewOrg describes an org to create.
@@ -47,13 +48,17 @@ func (s *Service) CreateOrg(ctx context.Context, by authz.Principal, in NewOrg) 
 		if err := c.insertOrg(ctx, &org, in); err != nil {
 			return outcome{}, err
 		}
-		return outcome{event: "organizations.created", org: org, target: "org:" + org.Slug, id: org.ID}, nil
+		return orgOutcome(audit.OrgCreated, org), nil
 	})
 	if id, ok := repeated(err); ok {
 		org, err = s.org(ctx, by, ByID(id), authz.Permission(authz.Settings, authz.Create))
 		return org, true, err
 	}
 	return org, false, err
+}
+
+func orgOutcome(event string, org Org) outcome {
+	return outcome{event: event, org: org, target: "org:" + org.Slug, id: org.ID}
 }
 
 func (c *change) insertOrg(ctx context.Context, org *Org, in NewOrg) error {
@@ -93,9 +98,9 @@ func (c *change) mayBeDefault(ctx context.Context, org Org) error {
 	if org.DefaultRole == RoleOwner || org.DefaultRole == RoleAdmin {
 		return invalid("defaultRole", "must not be owner or admin")
 	}
-	given, err := c.powerOfRoles(ctx, org.ID, map[string]bool{org.DefaultRole: true}, authz.Set{})
+	given, err := c.sumOfRoles(ctx, org.ID, map[string]bool{org.DefaultRole: true})
 	if err != nil {
-		return renamed(err, "defaultRole")
+		return roleNamed("defaultRole", err)
 	}
 	return c.mayHandOver(given)
 }
@@ -167,7 +172,7 @@ func (s *Service) UpdateOrg(ctx context.Context, by authz.Principal, ref Ref, pa
 		if err := c.applyOrg(ctx, &org, patch); err != nil {
 			return outcome{}, err
 		}
-		return outcome{event: "organizations.updated", org: org, target: "org:" + org.Slug, id: org.ID}, nil
+		return orgOutcome(audit.OrgUpdated, org), nil
 	})
 	return org, err
 }
@@ -230,10 +235,10 @@ func (s *Service) DeleteOrg(ctx context.Context, by authz.Principal, ref Ref, if
 		if gone, err = c.AccountIDs(ctx, org.ID); err != nil {
 			return outcome{}, err
 		}
-		if err := c.Tx.DeleteOrg(ctx, org.ID); err != nil {
+		if err := c.Tx.DeleteOrg(ctx, org.ID, c.now); err != nil {
 			return outcome{}, err
 		}
-		return outcome{event: "organizations.deleted", org: org, target: "org:" + org.Slug, id: org.ID}, nil
+		return orgOutcome(audit.OrgDeleted, org), nil
 	})
 	if err == nil {
 		s.erase(ctx, gone)

@@ -157,7 +157,8 @@ func TestDefaultRoleIsTheCallersToGive(t *testing.T) {
 	}
 	settings := admin(acme, "orgs:settings:*")
 	wantDenied(t, f.unchanged(func() error { return setDefault(settings, "payer") }), "")
-	must(t, setDefault(settings, accounts.RoleAPI)) // delegable
+	wantDenied(t, f.unchanged(func() error { return setDefault(settings, accounts.RoleAPI) }), "") // for who makes accounts to delegate
+	must(t, setDefault(admin(acme, "orgs:settings:*", "orgs:service-accounts:create"), accounts.RoleAPI))
 	must(t, setDefault(admin(acme, "orgs:settings:*", "pay:*"), "payer"))
 	for _, role := range []string{accounts.RoleOwner, accounts.RoleAdmin, "org:owner", "nowhere", "", "org:"} {
 		wantInvalid(t, f.unchanged(func() error { return setDefault(operator(), role) }), "defaultRole")

@@ -4,12 +4,11 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/signet-issuer/signet/authz"
 	"github.com/signet-issuer/signet/internal/audit"
@@ -46,7 +45,8 @@ func OpenPeppers(ctx context.Context, cfg PepperConfig) (*Peppers, error) {
 		return nil, err
 	}
 	if len(stored) == 0 {
-		if err := AddPepper(ctx, cfg); err != nil {
+		// Another replica that starts at the same time may come first.
+		if err := makePepper(ctx, cfg, firstOnly); err != nil && !errors.Is(err, ErrExists) {
 			return nil, err
 		}
 		if stored, err = readPeppers(ctx, cfg.Store); err != nil {
@@ -67,6 +67,18 @@ func OpenPeppers(ctx context.Context, cfg PepperConfig) (*Peppers, error) {
 // AddPepper makes a new pepper for the secrets to come. Those that exist keep theirs.
 // Running processes learn of it when they start.
 func AddPepper(ctx context.Context, cfg PepperConfig) error {
+	return makePepper(ctx, cfg, func([]SealedPepper) error { return nil })
+}
+
+func firstOnly(stored []SealedPepper) error {
+	if len(stored) > 0 {
+		return ErrExists
+	}
+	return nil
+}
+
+// makePepper makes the next pepper if allowed agrees to it beside those that are stored.
+func makePepper(ctx context.Context, cfg PepperConfig, allowed func(stored []SealedPepper) error) error {
 	key := make([]byte, pepperSize)
 	if _, err := io.ReadFull(cfg.Random, key); err != nil {
 		return fmt.Errorf("read random bytes: %w", err)
@@ -74,6 +86,9 @@ func AddPepper(ctx context.Context, cfg PepperConfig) error {
 	return cfg.Store.Write(ctx, authz.Operator("signet:peppers"), func(tx Tx) error {
 		stored, err := tx.Peppers(ctx)
 		if err != nil {
+			return err
+		}
+		if err := allowed(stored); err != nil {
 			return err
 		}
 		number := int64(1)
@@ -84,17 +99,15 @@ func AddPepper(ctx context.Context, cfg PepperConfig) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.InsertPepper(ctx, SealedPepper{Number: number, Sealed: sealed, CreatedAt: cfg.Now()}); err != nil {
+		now := cfg.Now()
+		if err := tx.InsertPepper(ctx, SealedPepper{Number: number, Sealed: sealed, CreatedAt: now}); err != nil {
 			return err
 		}
-		id, err := uuid.NewV7FromReader(cfg.Random)
+		event, err := audit.New(cfg.Random, now, audit.PepperCreated, audit.Org{ID: SystemOrgID, Slug: SystemOrg}, PepperLabel(number))
 		if err != nil {
-			return fmt.Errorf("make an id: %w", err)
+			return err
 		}
-		return tx.Record(ctx, audit.Event{
-			ID: id, Time: cfg.Now(), Type: "peppers.created", OrgID: SystemOrgID, OrgSlug: SystemOrg,
-			Target: PepperLabel(number), Outcome: audit.Succeeded,
-		})
+		return tx.Record(ctx, event)
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"path/filepath"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -38,6 +40,36 @@ func TestSeveralPeppers(t *testing.T) {
 	}
 	f.Service = running // which has not learned of the second pepper yet, and keeps serving what it knows
 	f.alive(old.Credential.ClientID, old.Secret)
+}
+
+// Replicas that start at the same time on an empty database share one pepper.
+func TestConcurrentStartsMakeOnePepper(t *testing.T) {
+	f := openUnused(t, filepath.Join(t.TempDir(), "signet.db"))
+	errs := make([]error, 8)
+	opened := make([]*accounts.Peppers, len(errs))
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() { opened[i], errs[i] = accounts.OpenPeppers(t.Context(), f.pepperConfig()) })
+	}
+	wg.Wait()
+	must(t, errors.Join(errs...))
+	must(t, f.store.Read(t.Context(), func(r accounts.Reader) error {
+		stored, err := r.Peppers(t.Context())
+		if len(stored) != 1 || stored[0].Number != 1 {
+			t.Errorf("%d peppers", len(stored))
+		}
+		return err
+	}))
+	if rows := f.auditRows(); rows != 1 {
+		t.Errorf("%d audit rows", rows)
+	}
+	f.Service = f.with(opened[0], f.store)
+	made, err := f.Bootstrap(t.Context(), false)
+	must(t, err)
+	for _, peppers := range opened {
+		f.Service = f.with(peppers, f.store)
+		f.alive(made.Credential.ClientID, made.Secret)
+	}
 }
 
 func TestI31_WrongMasterKey(t *testing.T) {

@@ -13,14 +13,39 @@ import (
 type power struct {
 	all         authz.Set
 	undelegable authz.Set // the part that comes from roles that are not delegable
+	excess      bool      // the roles add up to more than [authz.MaxHeld] patterns, and allow nothing while they do
 }
 
+// restrict narrows power to a ceiling. In excess it stays whole: whoever may hand over all
+// of it may hand over whatever is left when a role shrinks.
 func (p power) restrict(ceiling authz.Set) power {
+	if p.excess {
+		return p
+	}
 	return power{all: p.all.Restrict(ceiling), undelegable: p.undelegable.Restrict(ceiling)}
 }
 
-// powerOf adds up the roles of an account, directly and by its groups, under its own ceiling.
-func (c *change) powerOf(ctx context.Context, account ServiceAccount) (power, error) {
+// inForce is what the power allows now.
+func (p power) inForce() power {
+	if p.excess {
+		return power{}
+	}
+	return p
+}
+
+// errNoRole reports a role that does not exist, to whoever knows the field that names it.
+var errNoRole = errors.New("no such role")
+
+// roleNamed reports a role that does not exist under the name of the field.
+func roleNamed(field string, err error) error {
+	if errors.Is(err, errNoRole) {
+		return invalid(field, "names a role that does not exist")
+	}
+	return err
+}
+
+// rolesOf adds up the roles of an account, directly and by its groups.
+func (c *change) rolesOf(ctx context.Context, account ServiceAccount) (power, error) {
 	roles := map[string]bool{}
 	if account.Role != "" {
 		roles[account.Role] = true
@@ -37,15 +62,23 @@ func (c *change) powerOf(ctx context.Context, account ServiceAccount) (power, er
 			roles[slug] = true
 		}
 	}
-	return c.powerOfRoles(ctx, account.OrgID, roles, account.Scopes)
+	sum, err := c.sumOfRoles(ctx, account.OrgID, roles)
+	return sum, roleNamed("roleSlug", err)
 }
 
-func (c *change) powerOfRoles(ctx context.Context, orgID uuid.UUID, roles map[string]bool, ceiling authz.Set) (power, error) {
+// powerOf is what the roles of an account come to under its own ceiling.
+func (c *change) powerOf(ctx context.Context, account ServiceAccount) (power, error) {
+	permitted, err := c.rolesOf(ctx, account)
+	return permitted.restrict(account.Scopes), err
+}
+
+// sumOfRoles answers [errNoRole] for a role that the org does not have.
+func (c *change) sumOfRoles(ctx context.Context, orgID uuid.UUID, roles map[string]bool) (power, error) {
 	var sum power
 	for slug := range roles {
 		role, err := c.Role(ctx, orgID, BySlug(slug))
 		if errors.Is(err, ErrNotFound) {
-			return power{}, invalid("roleSlug", "names a role that does not exist")
+			return power{}, errNoRole
 		}
 		if err != nil {
 			return power{}, err
@@ -55,29 +88,39 @@ func (c *change) powerOfRoles(ctx context.Context, orgID uuid.UUID, roles map[st
 			sum.undelegable = sum.undelegable.Union(role.Permissions)
 		}
 	}
-	if sum.all.Len() > authz.MaxHeld {
-		return power{}, invalid("roleSlug", "adds up to more than 512 permissions with the other roles")
-	}
-	return sum.restrict(ceiling), nil
-}
-
-// orNone reads roles that add up to too much as no power, which is what they give.
-func orNone(had power, err error) (power, error) {
-	if _, tooMuch := errors.AsType[*InvalidError](err); tooMuch {
-		return power{}, nil
-	}
-	return had, err
+	sum.excess = sum.all.Len() > authz.MaxHeld
+	return sum, nil
 }
 
 // mayRaise refuses a write that makes somebody more powerful than the caller may make them:
-// whatever is new must be delegable or the caller's own to grant.
+// whatever is new must be the caller's own to grant, or come from a delegable role and the
+// caller be one who makes or changes service accounts.
 func (c *change) mayRaise(before, after power) error {
-	fresh := after.undelegable.Filter(func(p authz.Pattern) bool { return !before.all.Covers(p) })
+	judged := after.all
+	if c.delegates() {
+		judged = after.undelegable
+	}
+	fresh := judged.Filter(func(p authz.Pattern) bool { return !before.all.Covers(p) })
 	return c.mayGrant(fresh)
+}
+
+func (c *change) delegates() bool {
+	return c.by.Permissions.Covers(authz.Permission(authz.ServiceAccounts, authz.Create)) ||
+		c.by.Permissions.Covers(authz.Permission(authz.ServiceAccounts, authz.Update))
 }
 
 // mayHandOver refuses a write that gives the caller a means to act with the given power.
 func (c *change) mayHandOver(p power) error { return c.mayRaise(power{}, p) }
+
+// mayActAs refuses to hand a credential to a caller who may not grant all that the account may
+// do: whoever holds one acts under the account's name, however narrow its ceiling. Under
+// their own name callers are judged by what the credential yields.
+func (c *change) mayActAs(account ServiceAccount, permitted power, ceiling authz.Set) error {
+	if account.ID == c.by.AccountID {
+		permitted = permitted.restrict(ceiling)
+	}
+	return c.mayHandOver(permitted)
+}
 
 func (c *change) mayGrant(set authz.Set) error {
 	if !c.by.MayGrant(set) {

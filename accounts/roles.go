@@ -2,12 +2,12 @@ package accounts
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/audit"
 )
 
 // Slugs of the roles that every org has.
@@ -94,7 +94,7 @@ func (s *Service) CreateRole(ctx context.Context, by authz.Principal, org Ref, i
 			ID: id, OrgID: owner.ID, Slug: in.Slug, Name: in.Name,
 			Permissions: in.Permissions, Delegable: in.Delegable, Version: 1, Stamp: c.created(),
 		}
-		return roleOutcome("created", owner, role), c.InsertRole(ctx, role)
+		return roleOutcome(audit.RoleCreated, owner, role), c.InsertRole(ctx, role)
 	})
 	if id, ok := repeated(err); ok {
 		role, err = s.role(ctx, by, org, ByID(id), authz.Permission(authz.Roles, authz.Create))
@@ -103,9 +103,9 @@ func (s *Service) CreateRole(ctx context.Context, by authz.Principal, org Ref, i
 	return role, false, err
 }
 
-func roleOutcome(verb string, org Org, role Role) outcome {
+func roleOutcome(event string, org Org, role Role) outcome {
 	return outcome{
-		event: "organizations.roles." + verb, org: org,
+		event: event, org: org,
 		target: "role:" + org.Slug + ":" + role.Slug, id: role.ID,
 	}
 }
@@ -167,7 +167,7 @@ func (s *Service) UpdateRole(ctx context.Context, by authz.Principal, org, ref R
 			return outcome{}, err
 		}
 		role.Version++
-		return roleOutcome("updated", owner, role), nil
+		return roleOutcome(audit.RoleUpdated, owner, role), nil
 	})
 	return role, err
 }
@@ -210,14 +210,6 @@ func (s *Service) DeleteRole(ctx context.Context, by authz.Principal, org, ref R
 		if owner.DefaultRole == role.Slug {
 			return outcome{}, ErrInUse
 		}
-		return roleOutcome("deleted", owner, role), c.Tx.DeleteRole(ctx, owner.ID, role.Slug)
+		return roleOutcome(audit.RoleDeleted, owner, role), c.Tx.DeleteRole(ctx, owner.ID, role.Slug)
 	})
-}
-
-// renamed reports a broken rule under the name that the field has in this input.
-func renamed(err error, field string) error {
-	if _, ok := errors.AsType[*InvalidError](err); ok {
-		return invalid(field, "names a role that does not exist")
-	}
-	return err
 }

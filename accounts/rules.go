@@ -1,8 +1,8 @@
 package accounts
 
 import (
+	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +25,7 @@ const (
 	MaxCIDRs            = 64
 	MaxGroupsOfAccount  = 8
 	MaxRolesOfGroup     = 8
-	MaxMembersOfGroup   = 10_000
+	MaxMembersOfGroup   = 1000
 	MaxSecrets          = 10 // live secrets of one credential
 	MaxTokenLifetime    = time.Hour
 	MaxOverlap          = 30 * 24 * time.Hour
@@ -112,33 +112,20 @@ func (c *check) audiences(issuer string, uris []string) {
 	c.that(len(uris) <= MaxAudiences, "audiences", "at most 32")
 	for _, uri := range uris {
 		c.that(ValidResource(uri), "audiences", "absolute URIs without fragment, at most 255 bytes")
-		c.that(uri != issuer && !strings.HasPrefix(uri, issuer+"/"), "audiences", "must not lie under the issuer")
+		rest, under := strings.CutPrefix(uri, issuer)
+		c.that(!under || (rest != "" && rest[0] != '/' && rest[0] != '?'), "audiences", "must not lie under the issuer")
 	}
 }
-
-// ValidResource reports whether text can name a resource: an absolute URI without fragment
-// (RFC 8707, section 2).
-func ValidResource(text string) bool {
-	if text == "" || len(text) > MaxURIBytes || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return false
-	}
-	uri, err := url.Parse(text)
-	return err == nil && uri.IsAbs() && (uri.Host != "" || uri.Opaque != "") && !strings.Contains(text, "#")
-}
-
-// OwnsAudience reports whether the URI is an org's: assigned to it, or its own by nature.
-func OwnsAudience(issuer, orgSlug string, assigned []string, uri string) bool {
-	natural := DefaultAudience(issuer, orgSlug)
-	return uri == natural || strings.HasPrefix(uri, natural+"/") || slices.Contains(assigned, uri)
-}
-
-// DefaultAudience is the audience of an org that names no other.
-func DefaultAudience(issuer, orgSlug string) string { return issuer + "/orgs/" + orgSlug }
 
 // scopesLeave refuses a ceiling under which nothing of what the roles permit is left, as
 // that is a mistake and not a restriction.
-func (c *check) scopesLeave(permitted, ceiling authz.Set) {
-	c.that(permitted.Empty() || !permitted.Restrict(ceiling).Empty(), "scopes", "leave nothing of what the roles permit")
+func (c *check) scopesLeave(permitted power, ceiling authz.Set) {
+	c.that(permitted.all.Empty() || !permitted.restrict(ceiling).all.Empty(), "scopes", "leave nothing of what the roles permit")
+}
+
+// fits refuses roles that together would allow nothing because they are too many.
+func (c *check) fits(sum power, field string) {
+	c.that(!sum.excess, field, fmt.Sprintf("adds up to more than %d permissions, with the other roles", authz.MaxHeld))
 }
 
 func printable(text string, maxRunes int) bool {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/audit"
 	"github.com/signet-issuer/signet/internal/secret"
 )
 
@@ -48,7 +49,7 @@ func (s *Service) Rotate(ctx context.Context, by authz.Principal, at AccountRef,
 		if made, err = c.rotate(ctx, account, in.Overlap); err != nil {
 			return outcome{}, err
 		}
-		return accountOutcome("rotated", org, made.Account), nil
+		return accountOutcome(audit.AccountRotated, org, made.Account), nil
 	})
 	if id, ok := repeated(err); ok {
 		return s.repeatedAccount(ctx, by, AccountRef{Org: at.Org, Account: ByID(id)}, permission)
@@ -139,7 +140,7 @@ func (c *change) addSecret(ctx context.Context, account ServiceAccount, credenti
 	if err != nil {
 		return credential, Secret{}, secret.Text{}, err
 	}
-	if err := c.mayHandOver(given.restrict(credential.Scopes)); err != nil {
+	if err := c.mayActAs(account, given, credential.Scopes); err != nil {
 		return credential, Secret{}, secret.Text{}, err
 	}
 	credential.LastSeq++
@@ -197,7 +198,7 @@ func (s *Service) AddSecret(ctx context.Context, by authz.Principal, at AccountR
 		if _, made.Secret, made.Value, err = c.addSecret(ctx, account, credential, in.ExpiresAt); err != nil {
 			return outcome{}, err
 		}
-		return secretOutcome("added", org, made.Secret), nil
+		return secretOutcome(audit.SecretAdded, org, made.Secret), nil
 	})
 	if id, ok := repeated(err); ok {
 		return s.repeatedSecret(ctx, by, at, credentialID, id)
@@ -234,8 +235,8 @@ func (c *change) roomForSecret(ctx context.Context, credentialID uuid.UUID) erro
 	return nil
 }
 
-func secretOutcome(verb string, org Org, made Secret) outcome {
-	return outcome{event: "organizations.secrets." + verb, org: org, target: "secret:" + made.ID.String(), id: made.ID}
+func secretOutcome(event string, org Org, made Secret) outcome {
+	return outcome{event: event, org: org, target: "secret:" + made.ID.String(), id: made.ID}
 }
 
 func (s *Service) repeatedSecret(ctx context.Context, by authz.Principal, at AccountRef, credentialID, id uuid.UUID) (IssuedSecret, error) {
@@ -294,6 +295,13 @@ func (s *Service) RetireSecret(ctx context.Context, by authz.Principal, at Accou
 		if err != nil {
 			return outcome{}, err
 		}
-		return secretOutcome("retired", org, Secret{ID: id}), c.DeleteSecret(ctx, credential.ID, id)
+		if err := c.DeleteSecret(ctx, credential.ID, id); err != nil {
+			return outcome{}, err
+		}
+		c.touch(&credential.Stamp)
+		if err := c.Tx.UpdateCredential(ctx, credential); err != nil {
+			return outcome{}, err
+		}
+		return secretOutcome(audit.SecretRetired, org, Secret{ID: id}), c.keepAnOwner(ctx, org)
 	})
 }

@@ -126,7 +126,13 @@ func TestSecretsOfACredential(t *testing.T) {
 		}
 	}
 	old, fresh := f.alive(id, made.Secret), f.alive(id, added.Value)
+	f.clock.advance(time.Minute)
 	must(t, f.RetireSecret(t.Context(), operator(), at, made.Credential.ID, secrets[0].ID))
+	retired, err := f.Credential(t.Context(), operator(), at, made.Credential.ID)
+	must(t, err)
+	if retired.Version != 3 || !retired.UpdatedAt.Equal(start.Add(time.Minute)) || retired.UpdatedBy != operator().Subject {
+		t.Errorf("after adding and retiring a secret: version %d, updated %v by %s", retired.Version, retired.UpdatedAt, retired.UpdatedBy)
+	}
 	f.dead(id, made.Secret)
 	if _, err := f.Standing(t.Context(), id, old.SecretSeq); err == nil {
 		t.Error("tokens of the retired secret live on")

@@ -50,10 +50,6 @@ func NewService(cfg Config) *Service {
 	}
 }
 
-// Once makes a write happen once: Key is the caller's idempotency key and Fingerprint tells
-// one request from another. The zero value asks for nothing.
-type Once struct{ Key, Fingerprint string }
-
 // Optional is a field of a patch: absent unless Present. A zero Value clears the field.
 type Optional[T any] struct {
 	Value   T
@@ -106,28 +102,21 @@ func (c *change) refuseRepetition(ctx context.Context, once Once) error {
 		return nil
 	}
 	receipt, err := c.Receipt(ctx, c.by.AccountID, once.Key)
-	switch {
-	case errors.Is(err, ErrNotFound):
+	if errors.Is(err, ErrNotFound) {
 		return nil
-	case err != nil:
-		return err
-	case c.now.Sub(receipt.Time) >= ReceiptLifetime:
-		return nil
-	case receipt.Fingerprint != once.Fingerprint:
-		return ErrKeyReused
 	}
-	return &RepeatedError{Target: receipt.Target}
-}
-
-func (c *change) leaveEvidence(ctx context.Context, once Once, done outcome) error {
-	id, err := c.s.newID()
 	if err != nil {
 		return err
 	}
-	err = c.Record(ctx, audit.Event{
-		ID: id, Time: c.now, Type: done.event, OrgID: done.org.ID, OrgSlug: done.org.Slug,
-		Target: done.target, Outcome: audit.Succeeded,
-	})
+	return once.Judge(receipt, c.now)
+}
+
+func (c *change) leaveEvidence(ctx context.Context, once Once, done outcome) error {
+	event, err := audit.New(c.s.random, c.now, done.event, audit.Org{ID: done.org.ID, Slug: done.org.Slug}, done.target)
+	if err != nil {
+		return err
+	}
+	err = c.Record(ctx, event)
 	if err != nil || once.Key == "" {
 		return err
 	}
@@ -144,17 +133,6 @@ func (c *change) created() Stamp {
 
 // touch stamps a changed object.
 func (c *change) touch(s *Stamp) { s.UpdatedAt, s.UpdatedBy = c.now, c.by.Subject }
-
-// repeated finds out whether err only says that an idempotency key was seen before, and
-// which object it made.
-func repeated(err error) (uuid.UUID, bool) {
-	again, ok := errors.AsType[*RepeatedError](err)
-	if !ok {
-		return uuid.UUID{}, false
-	}
-	id, parsed := ParseID(again.Target)
-	return id, parsed
-}
 
 // expect returns [ErrStale] when the caller named a version and it is not the current one.
 func expect(named *int64, current int64) error {

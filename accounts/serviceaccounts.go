@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/audit"
 	"github.com/signet-issuer/signet/internal/secret"
 )
 
@@ -57,28 +58,38 @@ func (s *Service) CreateAccount(ctx context.Context, by authz.Principal, org Ref
 		if err != nil {
 			return outcome{}, err
 		}
-		if made.Account, err = c.newAccount(owner, in); err != nil {
+		if made, err = c.createAccount(ctx, owner, in); err != nil {
 			return outcome{}, err
 		}
-		given, err := c.checkNewAccount(ctx, in, made.Account)
-		if err != nil {
-			return outcome{}, err
-		}
-		if err := c.mayHandOver(given); err != nil {
-			return outcome{}, err
-		}
-		if err := accountFits(c.InsertAccount(ctx, made.Account)); err != nil {
-			return outcome{}, err
-		}
-		if in.WithCredential {
-			if made.Credential, made.Secret, err = c.insertPrimary(ctx, made.Account); err != nil {
-				return outcome{}, err
-			}
-		}
-		return accountOutcome("created", owner, made.Account), nil
+		return accountOutcome(audit.AccountCreated, owner, made.Account), nil
 	})
 	if id, ok := repeated(err); ok {
 		return s.repeatedAccount(ctx, by, AccountRef{Org: org, Account: ByID(id)}, authz.Permission(authz.ServiceAccounts, authz.Create))
+	}
+	return made, err
+}
+
+func (c *change) createAccount(ctx context.Context, org Org, in NewAccount) (Issued, error) {
+	account, err := c.newAccount(org, in)
+	if err != nil {
+		return Issued{}, err
+	}
+	given, err := c.checkNewAccount(ctx, in, account)
+	if err != nil {
+		return Issued{}, err
+	}
+	if err := c.mayHandOver(given); err != nil {
+		return Issued{}, err
+	}
+	if err := accountFits(c.InsertAccount(ctx, account)); err != nil {
+		return Issued{}, err
+	}
+	if err := c.groupsFit(ctx, ServiceAccount{}, account); err != nil {
+		return Issued{}, err
+	}
+	made := Issued{Account: account}
+	if in.WithCredential {
+		made.Credential, made.Secret, err = c.insertPrimary(ctx, account)
 	}
 	return made, err
 }
@@ -112,20 +123,12 @@ func (c *change) checkNewAccount(ctx context.Context, in NewAccount, account Ser
 	if err := rules.err(); err != nil {
 		return power{}, err
 	}
-	return c.powerLeft(ctx, account)
-}
-
-// powerLeft is the power of an account whose ceiling was just set, or the roles under it. It
-// must leave something of them.
-func (c *change) powerLeft(ctx context.Context, account ServiceAccount) (power, error) {
-	unbounded := account
-	unbounded.Scopes = authz.Set{}
-	permitted, err := c.powerOf(ctx, unbounded)
+	permitted, err := c.rolesOf(ctx, account)
 	if err != nil {
 		return power{}, err
 	}
-	var rules check
-	rules.scopesLeave(permitted.all, account.Scopes)
+	rules.fits(permitted, "groups")
+	rules.scopesLeave(permitted, account.Scopes)
 	return permitted.restrict(account.Scopes), rules.err()
 }
 
@@ -136,8 +139,8 @@ func accountFits(err error) error {
 	return err
 }
 
-func accountOutcome(verb string, org Org, account ServiceAccount) outcome {
-	return outcome{event: "organizations.serviceAccounts." + verb, org: org, target: account.UserID(), id: account.ID}
+func accountOutcome(event string, org Org, account ServiceAccount) outcome {
+	return outcome{event: event, org: org, target: account.UserID(), id: account.ID}
 }
 
 func (s *Service) repeatedAccount(ctx context.Context, by authz.Principal, at AccountRef, permission authz.Pattern) (Issued, error) {
@@ -211,7 +214,7 @@ func (s *Service) UpdateAccount(ctx context.Context, by authz.Principal, at Acco
 		if account, err = c.applyAccount(ctx, before, patch); err != nil {
 			return outcome{}, err
 		}
-		return accountOutcome("updated", org, account), c.keepAnOwner(ctx, org)
+		return accountOutcome(audit.AccountUpdated, org, account), c.keepAnOwner(ctx, org)
 	})
 	if err != nil {
 		return ServiceAccount{}, err
@@ -253,7 +256,7 @@ func (c *change) applyAccount(ctx context.Context, before ServiceAccount, patch 
 		return ServiceAccount{}, err
 	}
 	account.Version++
-	return account, nil
+	return account, c.groupsFit(ctx, before, account)
 }
 
 // mayReshape checks the power of the account as it will be. What enabling it brings back counts
@@ -264,22 +267,32 @@ func (c *change) mayReshape(ctx context.Context, before, after ServiceAccount, p
 	if !enabled && !reshaped {
 		return nil
 	}
-	powerOf := c.powerOf
-	if reshaped {
-		powerOf = c.powerLeft
-	}
-	has, err := powerOf(ctx, after)
+	permitted, err := c.rolesOf(ctx, after)
 	if err != nil {
 		return err
 	}
+	var rules check
+	if reshaped {
+		rules.scopesLeave(permitted, after.Scopes)
+	}
+	switch {
+	case gains(before.Groups, after.Groups):
+		rules.fits(permitted, "groups")
+	case after.Role != "" && after.Role != before.Role:
+		rules.fits(permitted, "roleSlug")
+	}
+	if err := rules.err(); err != nil {
+		return err
+	}
+	has := permitted.restrict(after.Scopes)
 	if enabled {
 		return c.mayHandOver(has)
 	}
-	had, err := orNone(c.powerOf(ctx, before))
+	had, err := c.powerOf(ctx, before)
 	if err != nil {
 		return err
 	}
-	return c.mayRaise(had, has)
+	return c.mayRaise(had.inForce(), has)
 }
 
 // DeleteAccount removes an account with its credentials. Its slug stays taken for ever.
@@ -297,7 +310,7 @@ func (s *Service) DeleteAccount(ctx context.Context, by authz.Principal, at Acco
 		if err := c.Tx.DeleteAccount(ctx, org.ID, account.ID, c.now); err != nil {
 			return outcome{}, err
 		}
-		return accountOutcome("deleted", org, account), c.keepAnOwner(ctx, org)
+		return accountOutcome(audit.AccountDeleted, org, account), c.keepAnOwner(ctx, org)
 	})
 	if err == nil {
 		s.erase(ctx, []uuid.UUID{gone.ID})
@@ -313,9 +326,8 @@ func (s *Service) RevokeTokens(ctx context.Context, by authz.Principal, at Accou
 			return outcome{}, err
 		}
 		account.Gen++
-		return outcome{
-			event: "organizations.serviceAccounts.tokensRevoked", org: org, target: account.UserID(), id: account.ID,
-		}, c.Tx.UpdateAccount(ctx, account)
+		c.touch(&account.Stamp)
+		return accountOutcome(audit.AccountTokensRevoked, org, account), c.Tx.UpdateAccount(ctx, account)
 	})
 }
 

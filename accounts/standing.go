@@ -39,6 +39,8 @@ type Standing struct {
 	RolePermissions authz.Set // role ∪ roles of groups
 	Gen             int64     // org + account + credential
 	KeySetVersion   int64     // of the signing keys, at the same instant
+
+	Remembered bool // answered from memory, hence sooner than what the store had to look up
 }
 
 // Allowed is what the credential may be granted: (role ∪ groups) ∩ account ∩ credential.

@@ -75,7 +75,7 @@ type OrgWriter interface {
 	InsertOrg(ctx context.Context, org Org) error
 	UpdateOrg(ctx context.Context, org Org) error
 	// DeleteOrg removes the org with everything in it and leaves its slug taken.
-	DeleteOrg(ctx context.Context, id uuid.UUID) error
+	DeleteOrg(ctx context.Context, id uuid.UUID, at time.Time) error
 	// AccountIDs lists every account of the org.
 	AccountIDs(ctx context.Context, orgID uuid.UUID) ([]uuid.UUID, error)
 }
@@ -97,6 +97,10 @@ type RoleWriter interface {
 type GroupReader interface {
 	Group(ctx context.Context, orgID, id uuid.UUID) (Group, error)
 	Groups(ctx context.Context, orgID uuid.UUID, q Query) (groups []Group, total int, err error)
+	// MostGroups counts the groups of that member of the group which is in the most of them.
+	MostGroups(ctx context.Context, groupID uuid.UUID) (int, error)
+	// MostMembers counts the members of the largest group of the account.
+	MostMembers(ctx context.Context, accountID uuid.UUID) (int, error)
 }
 
 // GroupWriter writes groups with their roles and members. Who joins or leaves gets a new
@@ -112,7 +116,8 @@ type AccountReader interface {
 	Account(ctx context.Context, orgID uuid.UUID, ref Ref) (ServiceAccount, error)
 	Accounts(ctx context.Context, orgID uuid.UUID, q Query) (list []ServiceAccount, total int, err error)
 	// EnabledOwners counts the enabled accounts of the org that have the role owner, directly or
-	// by a group, and no scopes that narrow it.
+	// by a group, and an enabled credential with a secret, if it is of that kind. Neither the
+	// account nor that credential has scopes that narrow it.
 	EnabledOwners(ctx context.Context, orgID uuid.UUID) (int, error)
 }
 
@@ -179,7 +184,7 @@ type SealedPepper struct {
 }
 
 // Usage shares last uses among replicas until they are in the [Store]. It is a
-// convenience: it may forget, and no request waits for it.
+// convenience: it may forget, and no request waits for it. Every failure wraps [ErrUnavailable].
 type Usage interface {
 	// Touch notes a use and returns at once; under pressure it may drop it.
 	Touch(use Use)

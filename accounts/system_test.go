@@ -2,6 +2,8 @@ package accounts_test
 
 import (
 	"context"
+	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -27,6 +29,33 @@ func TestBootstrap(t *testing.T) {
 	must(t, err)
 	if !done {
 		t.Error("not bootstrapped")
+	}
+}
+
+func TestI19_ConcurrentBootstrapsMakeOneAdministrator(t *testing.T) {
+	f := openUnused(t, filepath.Join(t.TempDir(), "signet.db"))
+	f.Service = f.open(f.store)
+	results := make([]error, 8)
+	var wg sync.WaitGroup
+	for i := range results {
+		wg.Go(func() { _, results[i] = f.Bootstrap(t.Context(), false) })
+	}
+	wg.Wait()
+	made := 0
+	for _, err := range results {
+		if err == nil {
+			made++
+		} else {
+			wantErr(t, err, accounts.ErrExists)
+		}
+	}
+	_, total, err := f.Accounts(t.Context(), operator(), accounts.ByID(accounts.SystemOrgID), accounts.Query{})
+	must(t, err)
+	if made != 1 || total != 1 {
+		t.Errorf("%d succeeded, %d administrators", made, total)
+	}
+	if rows := f.auditRows(); rows != 3 { // the pepper, the org, the account
+		t.Errorf("%d audit rows", rows)
 	}
 }
 
@@ -77,6 +106,31 @@ var ownerRemovals = map[string]struct {
 	"disable in the group": {true, func(ctx context.Context, f *fixture, owner accounts.ServiceAccount, _ accounts.Group) error {
 		return fails(f.UpdateAccount(ctx, operator(), refTo(owner), accounts.AccountPatch{Disabled: accounts.Some(true)}))
 	}},
+	"credential deletion": {false, func(ctx context.Context, f *fixture, owner accounts.ServiceAccount, _ accounts.Group) error {
+		return f.DeleteCredential(ctx, operator(), refTo(owner), f.onlyCredential(owner), nil)
+	}},
+	"credential disable": {false, func(ctx context.Context, f *fixture, owner accounts.ServiceAccount, _ accounts.Group) error {
+		return fails(f.UpdateCredential(ctx, operator(), refTo(owner), f.onlyCredential(owner), accounts.CredentialPatch{Disabled: accounts.Some(true)}))
+	}},
+	"scopes that narrow its credential": {true, func(ctx context.Context, f *fixture, owner accounts.ServiceAccount, _ accounts.Group) error {
+		return fails(f.UpdateCredential(ctx, operator(), refTo(owner), f.onlyCredential(owner), accounts.CredentialPatch{Scopes: accounts.Some(authz.MustSet("orgs:*"))}))
+	}},
+	"its only secret": {true, func(ctx context.Context, f *fixture, owner accounts.ServiceAccount, _ accounts.Group) error {
+		id := f.onlyCredential(owner)
+		secrets, err := f.Secrets(ctx, operator(), refTo(owner), id)
+		must(f.t, err)
+		return f.RetireSecret(ctx, operator(), refTo(owner), id, secrets[0].ID)
+	}},
+}
+
+func (f *fixture) onlyCredential(account accounts.ServiceAccount) uuid.UUID {
+	f.t.Helper()
+	list, total, err := f.Credentials(f.t.Context(), operator(), refTo(account), accounts.Query{Limit: 1})
+	must(f.t, err)
+	if total != 1 {
+		f.t.Fatalf("%d credentials", total)
+	}
+	return list[0].ID
 }
 
 // TestLastOwnerOfTheSystemOrg takes the last enabled owner away by every path.
@@ -95,7 +149,7 @@ func TestLastOwnerOfTheSystemOrg(t *testing.T) {
 			}
 			wantErr(t, f.unchanged(func() error { return test.take(t.Context(), f, owner, group) }), accounts.ErrProtected)
 
-			spare := f.account(f.systemOrg(), accounts.NewAccount{Role: accounts.RoleOwner}).Account
+			spare := f.account(f.systemOrg(), accounts.NewAccount{Role: accounts.RoleOwner, WithCredential: true}).Account
 			_, err = f.UpdateAccount(t.Context(), operator(), refTo(spare), accounts.AccountPatch{Disabled: accounts.Some(true)})
 			must(t, err)
 			wantErr(t, f.unchanged(func() error { return test.take(t.Context(), f, owner, group) }), accounts.ErrProtected)
@@ -104,6 +158,19 @@ func TestLastOwnerOfTheSystemOrg(t *testing.T) {
 			must(t, test.take(t.Context(), f, owner, group))
 		})
 	}
+}
+
+// An owner who cannot prove itself is none.
+func TestOwnerWithoutCredentialIsNone(t *testing.T) {
+	f := newFixture(t)
+	owner, err := f.Account(t.Context(), operator(), accounts.AccountRef{Org: accounts.ByID(accounts.SystemOrgID), Account: accounts.BySlug("admin")})
+	must(t, err)
+	spare := f.account(f.systemOrg(), accounts.NewAccount{Role: accounts.RoleOwner}).Account
+	remove := func() error { return f.DeleteAccount(t.Context(), operator(), refTo(owner), nil) }
+	wantErr(t, f.unchanged(remove), accounts.ErrProtected)
+	_, err = f.CreateCredential(t.Context(), operator(), refTo(spare), accounts.NewCredential{Kind: accounts.KindSecret, Name: "Any"})
+	must(t, err)
+	must(t, remove())
 }
 
 // The last owner of any other org may go.

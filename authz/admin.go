@@ -61,7 +61,6 @@ func (e *DeniedError) Error() string {
 // It lives as long as one request.
 type Principal struct {
 	OrgID     uuid.UUID
-	OrgSlug   string
 	System    bool // its org is the system org: it reaches every org
 	AccountID uuid.UUID
 	Subject   string // the sub of its tokens, stored as createdBy and as the actor of audit rows

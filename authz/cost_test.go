@@ -70,3 +70,22 @@ func TestI39_HostileSetsIntersectCheaply(t *testing.T) {
 		})
 	}
 }
+
+// Holding much under many ceilings must cost no more than one product of the limits.
+func TestI39_HugeSetsMeetInNothing(t *testing.T) {
+	huge := func(n int, format string) authz.Set {
+		texts := make([]string, n)
+		for i := range texts {
+			texts[i] = fmt.Sprintf(format, i)
+		}
+		return authz.TrustedSet(strings.Join(texts, " "))
+	}
+	held, ceiling := huge(authz.MaxHeld, "r%d:*"), huge(authz.MaxPatterns, "*:c%d:*")
+	both := held.Restrict(ceiling)
+	if both.Len() != authz.MaxMeets {
+		t.Fatalf("the most that one may hold meets a whole ceiling in %d", both.Len())
+	}
+	if left := both.Restrict(huge(authz.MaxPatterns, "*:*:d%d:*")); !left.Empty() {
+		t.Errorf("a second ceiling leaves %d patterns", left.Len())
+	}
+}

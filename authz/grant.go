@@ -13,7 +13,7 @@ const (
 
 // MaxHeld is how many patterns the roles of one account may add up to. Beyond it the
 // account is allowed nothing, so that no request pays for the product of huge sets.
-const MaxHeld = 512
+const MaxHeld = 256
 
 // Reasons why a scope cannot be granted (RFC 6749, section 5.2: invalid_scope).
 var (

@@ -11,6 +11,10 @@ const (
 	MaxSegments     = 8
 	MaxPatternBytes = 128
 	MaxPatterns     = 64
+
+	// MaxMeets is how many pairs of patterns one intersection looks at: the most that an
+	// account may hold with the most that a ceiling may have.
+	MaxMeets = MaxHeld * MaxPatterns
 )
 
 // ErrPattern reports text that is not a pattern. It never carries the text.
@@ -42,15 +46,6 @@ func ParsePattern(text string) (Pattern, error) {
 		segments[2] = wildcard
 	}
 	return Pattern(strings.Join(segments, ":")), nil
-}
-
-// MustPattern is [ParsePattern] for constants. It panics on anything else.
-func MustPattern(text string) Pattern {
-	p, err := ParsePattern(text)
-	if err != nil {
-		panic(err)
-	}
-	return p
 }
 
 // namesManage reports the spelling orgs:…:manage, which is another one of orgs:…:*.
@@ -126,5 +121,10 @@ func (p Pattern) Meet(q Pattern) (Pattern, bool) {
 	if namesManage(met) {
 		return "", false
 	}
-	return Pattern(strings.Join(met, ":")), true
+	joined := strings.Join(met, ":")
+	// Two patterns of the allowed length can meet in one that nobody could write or read back.
+	if len(joined) > MaxPatternBytes {
+		return "", false
+	}
+	return Pattern(joined), true
 }

@@ -89,20 +89,13 @@ func TestParseSetLimits(t *testing.T) {
 	}
 }
 
-func TestMustPanics(t *testing.T) {
-	for name, call := range map[string]func(){
-		"MustPattern": func() { authz.MustPattern("a b") },
-		"MustSet":     func() { authz.MustSet("a", "") },
-	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s accepts what is not a pattern", name)
-				}
-			}()
-			call()
-		}()
-	}
+func TestMustSetPanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("it accepts what is not a pattern")
+		}
+	}()
+	authz.MustSet("a", "")
 }
 
 func TestTrustedSet(t *testing.T) {

@@ -14,7 +14,7 @@ func TestI1_EveryPairOfPatternsAgreesWithModel(t *testing.T) {
 	var patterns []authz.Pattern
 	var means []language
 	for _, segments := range allWords(append([]string{"*"}, letters...), 3) {
-		p := authz.MustPattern(strings.Join(segments, ":"))
+		p := mustPattern(strings.Join(segments, ":"))
 		patterns, means = append(patterns, p), append(means, meaning(string(p)))
 	}
 	known := map[authz.Pattern]language{"": {}}
@@ -84,7 +84,7 @@ func TestI1_ReduceKeepsMeaningAndIsCanonical(t *testing.T) {
 func canonical(texts []string) []string {
 	read := make([]string, len(texts))
 	for i, text := range texts {
-		read[i] = string(authz.MustPattern(text))
+		read[i] = string(mustPattern(text))
 	}
 	return read
 }
@@ -221,6 +221,33 @@ func TestAdministrativePartAgreesWithModel(t *testing.T) {
 		}
 		if lost := setMeaning(s); setMeaning(rest).or(lost.and(administration)) != lost {
 			t.Fatalf("%s without administration lost more than that: %s", s, rest)
+		}
+	})
+}
+
+// A meet of long patterns must not outgrow what a token's scope can be read back from.
+func TestI10_MeetsOfLongPatternsReadBack(t *testing.T) {
+	long := strings.Repeat("a", 100) + ":*"
+	other := "*:" + strings.Repeat("b", 100)
+	if met, ok := authz.Pattern(long).Meet(authz.Pattern(other)); ok {
+		t.Errorf("they meet in %d bytes, which nobody can write", len(met))
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		segment := rapid.SampledFrom([]string{"*", "x", strings.Repeat("a", 60), strings.Repeat("b", 60)})
+		draw := func(label string) authz.Pattern {
+			for {
+				p, err := authz.ParsePattern(strings.Join(rapid.SliceOfN(segment, 1, 4).Draw(rt, label), ":"))
+				if err == nil {
+					return p
+				}
+			}
+		}
+		met, ok := draw("p").Meet(draw("q"))
+		if !ok {
+			return
+		}
+		if again, err := authz.ParsePattern(string(met)); err != nil || again != met {
+			rt.Fatalf("%q reads back as %q (%v)", met, again, err)
 		}
 	})
 }

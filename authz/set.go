@@ -85,8 +85,12 @@ func (s Set) Union(t Set) Set {
 	return reduce(slices.Concat(s.patterns, t.patterns))
 }
 
-// Intersect returns what is in both s and t.
+// Intersect returns what is in both s and t. Sets with more than [MaxMeets] pairs have
+// nothing in common, so that no request pays for their product.
 func (s Set) Intersect(t Set) Set {
+	if len(s.patterns)*len(t.patterns) > MaxMeets {
+		return Set{}
+	}
 	var met []Pattern
 	for _, p := range s.patterns {
 		for _, q := range t.patterns {

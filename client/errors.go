@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -107,15 +108,14 @@ func newError(answer *http.Response, body []byte) *Error {
 	}
 	var said struct {
 		Error       string          `json:"error"`
+		Detail      string          `json:"detail"`
 		Message     string          `json:"message"`
 		Description string          `json:"error_description"` // of the token endpoint
 		Details     json.RawMessage `json:"details"`
 	}
 	if json.Unmarshal(body, &said) == nil {
 		e.Code, e.Details = said.Error, said.Details
-		if said.Message+said.Description != "" {
-			e.Message = said.Message + said.Description
-		}
+		e.Message = cmp.Or(said.Detail, said.Message, said.Description, e.Message)
 	}
 	return e
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"time"
 )
@@ -38,9 +39,10 @@ func (c *Client) IssueToken(ctx context.Context, org, account, clientSecret stri
 	return issued, err
 }
 
-// Tokens lists the active tokens of an account that the server knows of, newest first.
-func (c *Client) Tokens(ctx context.Context, org, account string) ([]Token, error) {
-	return whole[Token](ctx, c, accountPath(org, account, "tokens"))
+// Tokens lists the active tokens of an account that the server knows of, newest first. Tokens
+// that are issued while it reads can repeat one.
+func (c *Client) Tokens(ctx context.Context, org, account string) iter.Seq2[Token, error] {
+	return pages[Token](ctx, c, accountPath(org, account, "tokens"), "")
 }
 
 // RevokeTokens ends every token of an account. New ones can be had at once.

@@ -14,9 +14,6 @@ type Option struct {
 // Variable is the environment variable of the option.
 func (o Option) Variable() string { return prefix + strings.ToUpper(o.Key) }
 
-// Flag is the command line flag of the option, without dashes before it.
-func (o Option) Flag() string { return strings.ReplaceAll(o.Key, "_", "-") }
-
 // Options lists every setting in the order of the documentation.
 func Options() []Option {
 	return []Option{

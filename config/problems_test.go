@@ -39,6 +39,7 @@ func certificate(t testing.TB) (certFile, keyFile string) {
 const (
 	open    = "SIGNET_LISTEN=0.0.0.0:8080"
 	proxied = "SIGNET_TRUSTED_PROXIES=10.0.0.0/8"
+	local   = "SIGNET_TRUSTED_PROXIES=127.0.0.1/32"
 	public  = "SIGNET_ISSUER=https://id.example.com"
 )
 
@@ -69,6 +70,8 @@ func TestProblems(t *testing.T) {
 		{"no issuer", []string{open, proxied}, "SIGNET_ISSUER (issuer): is required when listening on more than loopback; set the https:// URL that clients use"},
 		{"plain issuer, open", []string{open, proxied, "SIGNET_ISSUER=http://localhost:8080"}, "SIGNET_ISSUER (issuer): must be https when listening on more than loopback"},
 		{"plain issuer, other host", []string{"SIGNET_ISSUER=http://id.example.com"}, "SIGNET_ISSUER (issuer): must be https unless its host is loopback"},
+		{"proxy on this machine without a name", []string{public}, hiddenProxy},
+		{"the same with any port", []string{public, "SIGNET_LISTEN=[::1]:0"}, hiddenProxy},
 		{"issuer with a slash", []string{public + "/"}, badIssuer},
 		{"issuer with a slash after its path", []string{public + "/a/"}, badIssuer},
 		{"issuer with a query", []string{public + "?a=b"}, badIssuer},
@@ -111,7 +114,8 @@ func TestProblems(t *testing.T) {
 		{"no max-age", []string{"SIGNET_JWKS_MAX_AGE=0s"}, "SIGNET_JWKS_MAX_AGE (jwks_max_age): must be 1s to 24h in whole seconds"},
 		{"rotation not longer than publication", []string{"SIGNET_JWKS_MAX_AGE=2h", "SIGNET_KEY_ROTATION=7261s"}, "SIGNET_KEY_ROTATION (key_rotation): must be longer than jwks_max_age and 61s"},
 		{"rotation shorter than tokens", []string{"SIGNET_KEY_ROTATION=1h"}, "SIGNET_KEY_ROTATION (key_rotation): must be at least token_max_lifetime and 60s"},
-		{"no rotation", []string{"SIGNET_KEY_ROTATION=87600h"}, "SIGNET_KEY_ROTATION (key_rotation): must be 1s to 8784h in whole seconds"},
+		{"no rotation", []string{"SIGNET_KEY_ROTATION=87600h"}, "SIGNET_KEY_ROTATION (key_rotation): must be 1s to 8760h in whole seconds"},
+		{"rotation after more than a year", []string{"SIGNET_KEY_ROTATION=8761h"}, "SIGNET_KEY_ROTATION (key_rotation): must be 1s to 8760h in whole seconds"},
 
 		{"boolean", []string{"SIGNET_STRICT_SCOPES=yes"}, "SIGNET_STRICT_SCOPES (strict_scopes): must be true or false"},
 		{"boolean in upper case", []string{"SIGNET_STRICT_SCOPES=True"}, "SIGNET_STRICT_SCOPES (strict_scopes): must be true or false"},
@@ -134,6 +138,8 @@ func TestProblems(t *testing.T) {
 }
 
 const (
+	hiddenProxy = "SIGNET_TRUSTED_PROXIES (trusted_proxies): is needed when the issuer is https and this server has no certificate, or every caller would look like this machine; " +
+		"name the proxy that ends TLS, as in 127.0.0.1/32, or set SIGNET_TLS_CERT_FILE and SIGNET_TLS_KEY_FILE"
 	badIssuer = "SIGNET_ISSUER (issuer): must be an http or https URL without user, query, fragment and trailing slash; write it as in https://id.example.com"
 	badAlg    = "SIGNET_SIGNING_ALG (signing_alg): must be ES256, Ed25519, RS256, PS256, ES384 or ES512; names are those of RFC 7518 and RFC 9864"
 )
@@ -143,8 +149,10 @@ func TestAcceptedEdges(t *testing.T) {
 	for name, environ := range map[string][]string{
 		"open behind a proxy":       {open, proxied, public},
 		"open with TLS":             {open, public, "SIGNET_TLS_CERT_FILE=" + certFile, "SIGNET_TLS_KEY_FILE=" + keyFile},
-		"https issuer on loopback":  {public},
-		"issuer with port and path": {public + ":8443/a/b"},
+		"https issuer on loopback":  {public, local},
+		"the same with TLS":         {public, "SIGNET_TLS_CERT_FILE=" + certFile, "SIGNET_TLS_KEY_FILE=" + keyFile},
+		"issuer with port and path": {public + ":8443/a/b", local},
+		"longest rotation":          {"SIGNET_KEY_ROTATION=8760h"},
 		"plain loopback issuer":     {"SIGNET_ISSUER=http://[::1]:9"},
 		"any port":                  {"SIGNET_LISTEN=[::1]:0", "SIGNET_METRICS_LISTEN=127.0.0.1:0"},
 		"shortest rotation":         {"SIGNET_KEY_ROTATION=3660s", "SIGNET_JWKS_MAX_AGE=3598s"},

@@ -18,7 +18,7 @@ const (
 	replicaPoll     = time.Second
 	clockSkew       = time.Minute
 	longestMaxAge   = 24 * time.Hour
-	longestRotation = 366 * 24 * time.Hour
+	longestRotation = 365 * 24 * time.Hour
 )
 
 // Validate returns every problem of the configuration, joined, and changes nothing.
@@ -31,6 +31,7 @@ func (c Config) Validate() error {
 func (c Config) check(found *problems) {
 	c.checkListen(found)
 	c.checkIssuer(found)
+	c.checkHiddenProxy(found)
 	c.checkMasterKey(found)
 	c.checkTLS(found)
 	c.checkProxies(found)
@@ -96,6 +97,19 @@ func (c Config) checkIssuer(found *problems) {
 		found.add("issuer", "must be https when listening on more than loopback", "")
 	case issuer.Scheme == "http" && !isLoopback(issuer.Hostname()):
 		found.add("issuer", "must be https unless its host is loopback", "")
+	}
+}
+
+// An https issuer without a certificate here means a proxy on this machine. While it is not
+// named, every caller looks like this machine: to the metrics, the failure limits and allowedCidrs.
+func (c Config) checkHiddenProxy(found *problems) {
+	host, ok := hostOf(c.Listen)
+	if !ok || !isLoopback(host) || !strings.HasPrefix(c.Issuer, "https://") || found.has("issuer") {
+		return
+	}
+	if c.TLSCertFile == "" && c.TLSKeyFile == "" && len(c.TrustedProxies) == 0 && !found.has("trusted_proxies") {
+		found.add("trusted_proxies", "is needed when the issuer is https and this server has no certificate, or every caller would look like this machine",
+			"name the proxy that ends TLS, as in 127.0.0.1/32, or set SIGNET_TLS_CERT_FILE and SIGNET_TLS_KEY_FILE")
 	}
 }
 
@@ -185,7 +199,7 @@ func (c Config) checkKeys(found *problems) {
 		found.add("jwks_max_age", "must be 1s to 24h in whole seconds", "")
 	}
 	if outside(c.KeyRotation, longestRotation) && !found.has("key_rotation") {
-		found.add("key_rotation", "must be 1s to 8784h in whole seconds", "")
+		found.add("key_rotation", "must be 1s to 8760h in whole seconds", "")
 	}
 	if found.has("key_rotation") || found.has("jwks_max_age") || found.has("token_max_lifetime") {
 		return

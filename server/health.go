@@ -39,8 +39,8 @@ func (h *Health) leaving(next http.Handler) http.Handler {
 
 func (h *Health) routes() []web.Route {
 	return []web.Route{
-		{Method: http.MethodGet, Path: "/livez", Handler: h.live},
-		{Method: http.MethodGet, Path: "/readyz", Handler: h.ready},
+		{Method: http.MethodGet, Path: "/livez", Handler: h.live, Exempt: true},
+		{Method: http.MethodGet, Path: "/readyz", Handler: h.ready, Exempt: true},
 	}
 }
 

@@ -51,9 +51,11 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// serveLocally answers on the main listener, to callers on this machine only.
+// serveLocally answers on the main listener, to callers on this machine only. Whoever came
+// through a proxy is not on this machine, even if the proxy is.
 func (m *Metrics) serveLocally(w http.ResponseWriter, r *http.Request) error {
-	if !web.ClientAddr(r.Context()).IsLoopback() {
+	forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
+	if forwarded || !web.ClientAddr(r.Context()).IsLoopback() {
 		return web.NotFound()
 	}
 	m.Handler().ServeHTTP(w, r)

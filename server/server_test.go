@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/signet-issuer/signet/internal/testenv"
 	"github.com/signet-issuer/signet/server"
@@ -105,6 +108,33 @@ func TestMetricsAreForThisMachineOnly(t *testing.T) {
 	}
 }
 
+func TestMetricsAreNotForwarded(t *testing.T) {
+	env := testenv.Start(t)
+	for _, header := range []string{"X-Forwarded-For", "Forwarded"} {
+		if got := env.Do(t, http.MethodGet, "/metrics", "", testenv.Header(header, "127.0.0.1")); got.Status != http.StatusNotFound {
+			t.Errorf("%s: %d", header, got.Status)
+		}
+	}
+}
+
+// The chain of middleware is the product's: each link shows here or is missing.
+func TestChain(t *testing.T) {
+	env := testenv.Start(t)
+	answer := env.Do(t, http.MethodGet, "/.well-known/jwks.json", "")
+	if answer.Header.Get("X-Content-Type-Options") != "nosniff" || answer.Header.Get("X-Correlation-Id") == "" {
+		t.Errorf("headers %v", answer.Header)
+	}
+	deps := env.Deps()
+	deps.Health = &server.Health{Check: func(context.Context) error { panic("CANARY") }}
+	got := get(server.New(deps), "/readyz", "127.0.0.1:1")
+	if got.Code != http.StatusInternalServerError || strings.Contains(got.Body.String(), "CANARY") || got.Header().Get("X-Correlation-Id") == "" {
+		t.Errorf("a panic answers %d %s", got.Code, got.Body)
+	}
+	if logged := env.Logged(); strings.Contains(logged, "CANARY") || !strings.Contains(logged, "panic of type string") {
+		t.Error("the panic is not logged as it should")
+	}
+}
+
 func TestStandard12_PlainHTTPIsForLoopbackAndTrustedProxies(t *testing.T) {
 	handler := newHandler(t, &server.Health{Check: func(context.Context) error { return nil }})
 	for peer, want := range map[string]int{
@@ -123,16 +153,62 @@ func newHandler(t *testing.T, health *server.Health) http.Handler {
 	deps.Health = health
 	deps.Metrics = server.NewMetrics(func() uint64 { return 0 })
 	deps.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	handler, err := server.New(deps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return handler
+	return server.New(deps)
 }
 
 func get(handler http.Handler, path, peer string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, nil)
 	r.RemoteAddr = peer
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, r)
+	return recorder
+}
+
+// stuck is a limiter that holds every failed authentication until it is let go.
+type stuck struct {
+	entered chan struct{}
+	release chan struct{}
+}
+
+func (s stuck) Allow(context.Context, string, int, time.Duration) (bool, time.Duration) {
+	s.entered <- struct{}{}
+	<-s.release
+	return true, 0
+}
+
+func TestI43_OverloadIsShed(t *testing.T) {
+	limit := 256 * runtime.GOMAXPROCS(0)
+	deps := testenv.Start(t).Deps()
+	hold := stuck{entered: make(chan struct{}, 2*limit+2), release: make(chan struct{})}
+	deps.Limiter = hold
+	handler := server.New(deps)
+
+	var inFlight sync.WaitGroup
+	for range limit {
+		inFlight.Go(func() { postToken(handler) })
+	}
+	for range limit {
+		<-hold.entered
+	}
+	shed := postToken(handler)
+	if shed.Code != http.StatusServiceUnavailable || shed.Header().Get("Retry-After") == "" {
+		t.Errorf("one too many gets %d", shed.Code)
+	}
+	if alive := get(handler, "/livez", "127.0.0.1:1"); alive.Code != http.StatusOK {
+		t.Errorf("liveness under overload: %d", alive.Code)
+	}
+	close(hold.release)
+	inFlight.Wait()
+	if after := postToken(handler); after.Code != http.StatusUnauthorized {
+		t.Errorf("after the overload: %d", after.Code)
+	}
+}
+
+func postToken(handler http.Handler) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/token", strings.NewReader("grant_type=client_credentials"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth("nobody", "wrong")
+	r.RemoteAddr = "127.0.0.1:1"
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, r)
 	return recorder

@@ -35,9 +35,9 @@ type algorithm struct {
 }
 
 var algorithms = []algorithm{
-	{ES256, jwt.SigningMethodES256, generateECDSA(elliptic.P256()), fitsCurve(elliptic.P256())},
-	{ES384, jwt.SigningMethodES384, generateECDSA(elliptic.P384()), fitsCurve(elliptic.P384())},
-	{ES512, jwt.SigningMethodES512, generateECDSA(elliptic.P521()), fitsCurve(elliptic.P521())},
+	{ES256, rfc6979{jwt.SigningMethodES256}, generateECDSA(elliptic.P256()), fitsCurve(elliptic.P256())},
+	{ES384, rfc6979{jwt.SigningMethodES384}, generateECDSA(elliptic.P384()), fitsCurve(elliptic.P384())},
+	{ES512, rfc6979{jwt.SigningMethodES512}, generateECDSA(elliptic.P521()), fitsCurve(elliptic.P521())},
 	{RS256, jwt.SigningMethodRS256, generateRSA, fitsRSA},
 	{PS256, jwt.SigningMethodPS256, generateRSA, fitsRSA},
 	{Ed25519, jwt.SigningMethodEdDSA, generateEd25519, fitsEd25519},

@@ -1,19 +1,14 @@
 package tokens
 
 import (
-	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/authz"
 )
 
-// Limits of what one token may be for, so that it fits the headers of common servers.
-const (
-	maxAudiences     = 16
-	maxAudienceBytes = 512
-)
+// maxAudiences is for how many one token may be, so that it fits the headers of common servers.
+const maxAudiences = 16
 
 // TargetError refuses a requested resource (RFC 8707, section 2: invalid_target). Reason
 // does not repeat what was requested.
@@ -44,10 +39,10 @@ func (i *Issuer) requestedAudience(standing accounts.Standing, resources []strin
 		if slices.Contains(audience, resource) {
 			continue
 		}
-		if !absoluteURI(resource) {
+		if !accounts.ValidResource(resource) {
 			return nil, &TargetError{"a resource must be an absolute URI without a fragment"}
 		}
-		if resource != i.issuer && !slices.Contains(standing.Audiences, resource) && !within(resource, i.orgAudience(standing)) {
+		if resource != i.issuer && !accounts.OwnsAudience(i.issuer, standing.OrgSlug, standing.Audiences, resource) {
 			return nil, &TargetError{"a resource is not one that this client may have tokens for"}
 		}
 		audience = append(audience, resource)
@@ -73,40 +68,9 @@ func (i *Issuer) defaultAudience(standing accounts.Standing, req Request, allowe
 	if wanted.Administrative() {
 		return i.issuer
 	}
-	if standing.DefaultAudience != "" {
-		return standing.DefaultAudience
+	// What the store says is checked again: a token for another org's servers must not be.
+	if chosen := standing.DefaultAudience; chosen != "" && accounts.OwnsAudience(i.issuer, standing.OrgSlug, standing.Audiences, chosen) {
+		return chosen
 	}
-	return i.orgAudience(standing)
-}
-
-func (i *Issuer) orgAudience(standing accounts.Standing) string {
-	return i.issuer + "/orgs/" + standing.OrgSlug
-}
-
-// absoluteURI follows RFC 8707, section 2, within what a token can carry.
-func absoluteURI(text string) bool {
-	if len(text) > maxAudienceBytes || strings.Contains(text, "#") ||
-		strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return false
-	}
-	u, err := url.Parse(text)
-	return err == nil && u.IsAbs() && (u.Host != "" || u.Opaque != "")
-}
-
-// within reports whether uri is base or lies under it. What a verifier could read as a path
-// that leads out again lies nowhere.
-func within(uri, base string) bool {
-	rest, ok := strings.CutPrefix(uri, base)
-	if !ok || rest == "" {
-		return ok
-	}
-	if rest[0] != '/' || strings.ContainsAny(rest, `%?\`) {
-		return false
-	}
-	for segment := range strings.SplitSeq(rest[1:], "/") {
-		if segment == "" || segment == "." || segment == ".." {
-			return false
-		}
-	}
-	return true
+	return accounts.DefaultAudience(i.issuer, standing.OrgSlug)
 }

@@ -20,7 +20,9 @@ func TestRFC8707_Audience(t *testing.T) {
 		return func(s *accounts.Standing) { s.RolePermissions = authz.MustSet(patterns...) }
 	}
 	system := func(s *accounts.Standing) { s.OrgSlug, s.RolePermissions = accounts.SystemOrg, authz.MustSet("*") }
-	withDefault := func(s *accounts.Standing) { s.DefaultAudience = api }
+	withDefaultOf := func(uri string) func(*accounts.Standing) {
+		return func(s *accounts.Standing) { s.DefaultAudience = uri }
+	}
 	admin := withRole("orgs:*", "api:*")
 	for _, test := range []struct {
 		name     string
@@ -30,7 +32,11 @@ func TestRFC8707_Audience(t *testing.T) {
 		scope    string
 	}{
 		{"nothing requested", nil, tokens.Request{}, []string{orgURL}, "api:read api:write"},
-		{"the org has a default", withDefault, tokens.Request{}, []string{api}, "api:read api:write"},
+		{"the org has a default", withDefaultOf(api), tokens.Request{}, []string{api}, "api:read api:write"},
+		{"the org has a default that is another's", withDefaultOf(issuerURL + "/orgs/other"), tokens.Request{}, []string{orgURL}, "api:read api:write"},
+		{"a default that leads out of the org", withDefaultOf(orgURL + "/../other"), tokens.Request{}, []string{orgURL}, "api:read api:write"},
+		{"a default that no server is", withDefaultOf("not a URI"), tokens.Request{}, []string{orgURL}, "api:read api:write"},
+		{"the default is the issuer", withDefaultOf(issuerURL), tokens.Request{}, []string{orgURL}, "api:read api:write"},
 		{"one resource", nil, tokens.Request{Resources: []string{api}}, []string{api}, "api:read api:write"},
 		{"two resources, one twice", nil, tokens.Request{Resources: []string{files, api, files}}, []string{files, api}, "api:read api:write"},
 		{"the org by nature", nil, tokens.Request{Resources: []string{orgURL}}, []string{orgURL}, "api:read api:write"},

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -16,9 +15,9 @@ import (
 	"github.com/signet-issuer/signet/internal/secret"
 )
 
-// Toucher is what an [Issuer] needs of accounts.Usage or accounts.Service.
+// Toucher is what an [Issuer] needs of accounts.Service.
 type Toucher interface {
-	// Touch notes a use and returns at once.
+	// Touch notes a use and returns at once. The user agent is as the client sent it.
 	Touch(use accounts.Use)
 }
 
@@ -55,7 +54,7 @@ func NewIssuer(cfg IssuerConfig) (*Issuer, error) {
 	if err := CheckLifetimes(cfg.DefaultLifetime, cfg.MaxLifetime); err != nil {
 		return nil, err
 	}
-	if !absoluteURI(cfg.Issuer) || strings.HasSuffix(cfg.Issuer, "/") {
+	if !accounts.ValidResource(cfg.Issuer) || strings.HasSuffix(cfg.Issuer, "/") {
 		return nil, errors.New("issuer: must be an absolute URL without a final slash")
 	}
 	perSecond := cfg.PerOrgRate
@@ -191,18 +190,6 @@ func (i *Issuer) record(standing accounts.Standing, req Request, claims Claims, 
 	}
 	i.usage.Touch(accounts.Use{
 		AccountID: standing.AccountID, CredentialID: standing.CredentialID, SecretID: used,
-		At: now, Addr: req.From, UserAgent: shorten(req.UserAgent),
+		At: now, Addr: req.From, UserAgent: req.UserAgent,
 	})
-}
-
-// shorten cuts a user agent to what is kept, at a character's border.
-func shorten(userAgent string) string {
-	if len(userAgent) <= accounts.MaxUserAgentBytes {
-		return userAgent
-	}
-	end := accounts.MaxUserAgentBytes
-	for end > 0 && !utf8.RuneStart(userAgent[end]) {
-		end--
-	}
-	return userAgent[:end]
 }

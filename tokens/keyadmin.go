@@ -44,7 +44,7 @@ func (k *Keys) List(ctx context.Context, p authz.Principal) ([]Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
-	stored := keysOf(set)
+	stored := keysOf(set, k.purpose)
 	keys := make([]Key, len(stored))
 	for i, key := range stored {
 		keys[i] = Key{

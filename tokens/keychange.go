@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
-
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/authz"
 	"github.com/signet-issuer/signet/internal/audit"
@@ -34,7 +32,7 @@ func (k *Keys) change(ctx context.Context, c keyChange) error {
 	for range changeAttempts {
 		err := k.tryChange(ctx, c, fresh)
 		if missing, ok := errors.AsType[*missingKeyError](err); ok {
-			key, err := newKey(missing.alg, k.master, k.random)
+			key, err := newKey(k.purpose, missing.alg, k.master, k.random)
 			if err != nil {
 				return err
 			}
@@ -86,20 +84,13 @@ func (k *Keys) tryChange(ctx context.Context, c keyChange, fresh []StoredKey) er
 }
 
 func (k *Keys) plan(c keyChange, set KeySet, fresh []StoredKey) (*draft, error) {
-	d := newDraft(set, k.schedule, k.alg, fresh, k.now())
+	d := newDraft(keysOf(set, k.purpose), k.schedule, k.alg, fresh, k.now())
 	return d, c.decide(d)
 }
 
 // newEvent describes a change. It stands in the log of the org that administers the installation.
 func (k *Keys) newEvent(d *draft) (audit.Event, error) {
-	id, err := uuid.NewV7FromReader(k.random)
-	if err != nil {
-		return audit.Event{}, fmt.Errorf("make an id: %w", err)
-	}
-	return audit.Event{
-		ID: id, Time: d.now, Type: d.event, OrgID: accounts.SystemOrgID, OrgSlug: accounts.SystemOrg,
-		Target: "key:" + d.subject, Outcome: audit.Succeeded,
-	}, nil
+	return audit.New(k.random, d.now, d.event, audit.Org{ID: accounts.SystemOrgID, Slug: accounts.SystemOrg}, "key:"+d.subject)
 }
 
 func (c keyChange) receipt(d *draft) audit.Receipt {
@@ -116,15 +107,11 @@ func (k *Keys) refuseRepetition(ctx context.Context, c keyChange) error {
 		return nil
 	}
 	receipt, err := k.store.Receipt(ctx, c.actor.AccountID, c.once.Key)
-	switch {
-	case errors.Is(err, accounts.ErrNotFound):
+	if errors.Is(err, accounts.ErrNotFound) {
 		return nil
-	case err != nil:
-		return fmt.Errorf("read receipt: %w", err)
-	case k.now().Sub(receipt.Time) >= accounts.ReceiptLifetime:
-		return nil
-	case receipt.Fingerprint != c.once.Fingerprint:
-		return accounts.ErrKeyReused
 	}
-	return &accounts.RepeatedError{Target: receipt.Target}
+	if err != nil {
+		return fmt.Errorf("read receipt: %w", err)
+	}
+	return c.once.Judge(receipt, k.now())
 }

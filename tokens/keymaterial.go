@@ -14,7 +14,7 @@ import (
 func KeyLabel(kid string) string { return "signing-key:" + kid }
 
 // newKey makes a key that is in no state yet.
-func newKey(alg string, master secret.Key, random io.Reader) (StoredKey, error) {
+func newKey(purpose Purpose, alg string, master secret.Key, random io.Reader) (StoredKey, error) {
 	kind, err := algorithmByName(alg)
 	if err != nil {
 		return StoredKey{}, err
@@ -40,7 +40,7 @@ func newKey(alg string, master secret.Key, random io.Reader) (StoredKey, error) 
 	if err != nil {
 		return StoredKey{}, err
 	}
-	return StoredKey{KID: kid, Purpose: AccessTokens, Alg: alg, Public: public, Sealed: sealed}, nil
+	return StoredKey{KID: kid, Purpose: purpose, Alg: alg, Public: public, Sealed: sealed}, nil
 }
 
 // openPublic returns the public part and the algorithm that it is bound to.
@@ -89,8 +89,8 @@ func openPrivate(key StoredKey, master secret.Key) (crypto.Signer, error) {
 var errMasterKey = errors.New("the master key is not the one that this database was made with")
 
 // checkMaster returns an error that wraps [secret.ErrSealed] unless every private part opens.
-func checkMaster(set KeySet, master secret.Key) error {
-	for _, key := range keysOf(set) {
+func checkMaster(keys []StoredKey, master secret.Key) error {
+	for _, key := range keys {
 		if _, err := openPrivate(key, master); err != nil {
 			if errors.Is(err, secret.ErrSealed) {
 				return fmt.Errorf("%w: %w", errMasterKey, err)

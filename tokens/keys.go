@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"errors"
@@ -16,8 +17,9 @@ import (
 	"github.com/signet-issuer/signet/internal/secret"
 )
 
-// KeysConfig is what [Keys] work with. Every field is required.
+// KeysConfig is what [Keys] work with. Every field but Purpose is required.
 type KeysConfig struct {
+	Purpose     Purpose // empty: AccessTokens
 	Store       Store
 	Master      secret.Key
 	Algorithm   string        // of new keys
@@ -33,9 +35,11 @@ func (c KeysConfig) schedule() Schedule {
 	return Schedule{JWKSMaxAge: c.JWKSMaxAge, Rotation: c.Rotation, MaxLifetime: c.MaxLifetime}
 }
 
-// Keys is the life cycle of the signing keys and the key set in memory. It is safe for
-// concurrent use, and for any number of replicas on one [Store].
+// Keys is the life cycle of the signing keys of one purpose and the key set in memory. It is
+// safe for concurrent use, for any number of replicas on one [Store], and beside Keys of
+// another purpose there.
 type Keys struct {
+	purpose  Purpose
 	store    Store
 	master   secret.Key
 	schedule Schedule
@@ -60,7 +64,7 @@ func OpenKeys(ctx context.Context, cfg KeysConfig) (*Keys, error) {
 		return nil, err
 	}
 	k := &Keys{
-		store: cfg.Store, master: cfg.Master, schedule: cfg.schedule(), alg: cfg.Algorithm,
+		purpose: cmp.Or(cfg.Purpose, AccessTokens), store: cfg.Store, master: cfg.Master, schedule: cfg.schedule(), alg: cfg.Algorithm,
 		now:    func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) },
 		random: cfg.Random, log: cfg.Log, loading: make(chan struct{}, 1),
 	}
@@ -68,7 +72,7 @@ func OpenKeys(ctx context.Context, cfg KeysConfig) (*Keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read key set: %w", err)
 	}
-	if err := checkMaster(set, k.master); err != nil {
+	if err := checkMaster(keysOf(set, k.purpose), k.master); err != nil {
 		return nil, err
 	}
 	if err := k.change(ctx, keyChange{actor: rotation, decide: k.start}); err != nil {
@@ -82,7 +86,7 @@ func (k *Keys) start(d *draft) error {
 	if d.first {
 		return d.create()
 	}
-	d.adopt(k.alg)
+	d.follow(k.alg)
 	return d.due()
 }
 
@@ -121,7 +125,8 @@ func (k *Keys) Run(ctx context.Context) {
 	}
 }
 
-// PublicKey returns a published key and the only algorithm that it may verify.
+// PublicKey returns a published key and the only algorithm that it may verify. A second forced
+// rotation within a [Poll] lets a key sign that other replicas do not know for up to a Poll.
 func (k *Keys) PublicKey(kid string) (key crypto.PublicKey, alg string, ok bool) {
 	found, ok := k.current.Load().public[kid]
 	return found.key, found.alg, ok
@@ -179,7 +184,7 @@ func (k *Keys) adopt(set KeySet, asked time.Time) error {
 	defer k.adopting.Unlock()
 	previous := k.current.Load()
 	if previous == nil || set.Version > previous.version {
-		next, err := publish(set, k.master, previous)
+		next, err := publish(set.Version, keysOf(set, k.purpose), k.master, previous)
 		if err != nil {
 			return err
 		}

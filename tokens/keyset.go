@@ -40,10 +40,10 @@ type publicKey struct {
 
 // publish makes a key set ready for use. It takes the signer over from the previous one
 // when the active key is still the same.
-func publish(set KeySet, master secret.Key, previous *published) (*published, error) {
-	p := &published{version: set.Version, public: map[string]publicKey{}}
+func publish(version int64, keys []StoredKey, master secret.Key, previous *published) (*published, error) {
+	p := &published{version: version, public: map[string]publicKey{}}
 	document := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	for _, key := range keysOf(set) {
+	for _, key := range keys {
 		public, kind, err := openPublic(key)
 		if err != nil {
 			return nil, err

@@ -5,17 +5,7 @@ import (
 	"time"
 
 	"github.com/signet-issuer/signet/accounts"
-)
-
-// Types of the audit events about keys.
-const (
-	eventCreated  = "keys.created"  // the first pair of the installation
-	eventPrepared = "keys.prepared" // a new key to come
-	eventRotated  = "keys.rotated"
-	eventDropped  = "keys.dropped"
-	eventRemoved  = "keys.removed"  // at the end of its time
-	eventExtended = "keys.extended" // a longer lifetime or max-age came into force
-	eventReplaced = "keys.replaced" // all of them
+	"github.com/signet-issuer/signet/internal/audit"
 )
 
 // missingKeyError says that a change needs one more new key. Making it takes too long to
@@ -30,21 +20,21 @@ type draft struct {
 	now      time.Time
 	schedule Schedule
 	alg      string      // of new keys
-	keys     []StoredKey // of this purpose
+	keys     []StoredKey // of one purpose, its own to change
 	fresh    []StoredKey // made beforehand, not yet used
-	first    bool        // no key has ever been
+	first    bool        // of this purpose no key has ever been: every change leaves two
 	changed  map[string]bool
 	event    string    // type of the audit event
 	subject  string    // kid that the event is about
 	ripeAt   time.Time // of a new key
 }
 
-// newDraft starts a change. alg is for a set that has no prepared key: otherwise new keys
+// newDraft starts a change of these keys. alg is for a set that has no prepared key: otherwise new keys
 // follow that one, so that replicas with different configurations do not undo one another.
-func newDraft(set KeySet, schedule Schedule, alg string, fresh []StoredKey, now time.Time) *draft {
+func newDraft(keys []StoredKey, schedule Schedule, alg string, fresh []StoredKey, now time.Time) *draft {
 	d := &draft{
 		now: now, schedule: schedule, alg: alg, fresh: fresh,
-		keys: keysOf(set), first: set.Version == 0 && len(set.Keys) == 0,
+		keys: keys, first: len(keys) == 0,
 		changed: map[string]bool{}, ripeAt: now.Add(schedule.Ripening()),
 	}
 	newest := d.keys
@@ -61,11 +51,11 @@ func newDraft(set KeySet, schedule Schedule, alg string, fresh []StoredKey, now 
 	return d
 }
 
-// keysOf copies the keys that sign access tokens.
-func keysOf(set KeySet) []StoredKey {
+// keysOf copies the keys of a purpose.
+func keysOf(set KeySet, purpose Purpose) []StoredKey {
 	var keys []StoredKey
 	for _, key := range set.Keys {
-		if key.Purpose == AccessTokens && key.State != Removed {
+		if key.Purpose == purpose && key.State != Removed {
 			keys = append(keys, key)
 		}
 	}
@@ -158,7 +148,7 @@ func (d *draft) fill() error {
 		if err != nil {
 			return err
 		}
-		d.happened(eventPrepared, key.KID)
+		d.happened(audit.KeysPrepared, key.KID)
 	}
 	return nil
 }
@@ -171,7 +161,7 @@ func (d *draft) create() error {
 	}
 	key.RipeAt = d.now
 	d.activate(key)
-	d.happened(eventCreated, key.KID)
+	d.happened(audit.KeysCreated, key.KID)
 	return d.fill()
 }
 
@@ -185,7 +175,7 @@ func (d *draft) rotate() error {
 		return d.fill()
 	}
 	d.activate(next)
-	d.happened(eventRotated, next.KID)
+	d.happened(audit.KeysRotated, next.KID)
 	return d.fill()
 }
 
@@ -196,7 +186,7 @@ func (d *draft) replace() error {
 	}
 	err := d.fill()
 	if active := d.active(); active != nil {
-		d.event, d.subject = eventReplaced, active.KID
+		d.event, d.subject = audit.KeysReplaced, active.KID
 	}
 	return err
 }
@@ -213,7 +203,7 @@ func (d *draft) due() error {
 	for i := range d.keys {
 		if key := &d.keys[i]; key.State == Retired && !d.now.Before(key.RemoveAt) {
 			d.remove(key)
-			d.happened(eventRemoved, key.KID)
+			d.happened(audit.KeysRemoved, key.KID)
 		}
 	}
 	if err := d.fill(); err != nil {
@@ -229,17 +219,17 @@ func (d *draft) extend() {
 	if key := d.active(); key.Longest < d.schedule.MaxLifetime {
 		key.Longest = d.schedule.MaxLifetime
 		d.changed[key.KID] = true
-		d.happened(eventExtended, key.KID)
+		d.happened(audit.KeysExtended, key.KID)
 	}
 	if key := d.prepared(); key.MaxAge < d.schedule.JWKSMaxAge {
 		key.MaxAge = d.schedule.JWKSMaxAge
 		d.changed[key.KID] = true
-		d.happened(eventExtended, key.KID)
+		d.happened(audit.KeysExtended, key.KID)
 	}
 }
 
-// adopt makes a configured algorithm the one of the next key.
-func (d *draft) adopt(alg string) {
+// follow makes a configured algorithm the one of the next key.
+func (d *draft) follow(alg string) {
 	d.alg = alg
 	if key := d.prepared(); key != nil && key.Alg != alg {
 		d.remove(key)
@@ -253,6 +243,6 @@ func (d *draft) drop(kid string) error {
 		return accounts.ErrNotFound
 	}
 	d.remove(key)
-	d.happened(eventDropped, kid)
+	d.happened(audit.KeysDropped, kid)
 	return d.fill()
 }

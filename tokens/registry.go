@@ -14,8 +14,6 @@ import (
 	"github.com/signet-issuer/signet/internal/audit"
 )
 
-const eventRevoked = "organizations.tokens.revoked"
-
 // AccountAuthority is what a [Registry] asks about accounts; accounts.Service answers it.
 type AccountAuthority interface {
 	// AuthorizeAccount finds the account if p may know of it and holds the permission there:
@@ -140,13 +138,9 @@ func (r *Registry) Revoke(ctx context.Context, p authz.Principal, at accounts.Ac
 	if err != nil {
 		return fmt.Errorf("revoke token: %w", err)
 	}
-	id, err := uuid.NewV7FromReader(r.random)
+	event, err := audit.New(r.random, now, audit.TokenRevoked, audit.Org{ID: org.ID, Slug: org.Slug}, "token:"+jti)
 	if err != nil {
-		return fmt.Errorf("make an id: %w", err)
-	}
-	event := audit.Event{
-		ID: id, Time: now, Type: eventRevoked, OrgID: org.ID, OrgSlug: org.Slug,
-		Target: "token:" + jti, Outcome: audit.Succeeded,
+		return fmt.Errorf("revoke token: %w", err)
 	}
 	err = r.store.Revoke(ctx, p, Revocation{JTI: jti, AccountID: account.ID, ExpiresAt: end, At: now}, event)
 	if err != nil {
@@ -164,7 +158,7 @@ func (r *Registry) lastExpiry(ctx context.Context, now time.Time) (time.Time, er
 		return time.Time{}, err
 	}
 	longest := r.maxLifetime
-	for _, key := range keysOf(set) {
+	for _, key := range keysOf(set, AccessTokens) {
 		longest = max(longest, key.Longest)
 	}
 	return now.Add(longest + Skew), nil
@@ -174,7 +168,7 @@ func (r *Registry) lastExpiry(ctx context.Context, now time.Time) (time.Time, er
 // the one of its verified claims.
 func (r *Registry) RevokeOwn(ctx context.Context, standing accounts.Standing, jti string, exp time.Time) error {
 	actor := authz.Principal{
-		OrgID: standing.OrgID, OrgSlug: standing.OrgSlug, System: standing.System(),
+		OrgID: standing.OrgID, System: standing.System(),
 		AccountID: standing.AccountID, Subject: standing.Subject(),
 	}
 	revocation := Revocation{JTI: jti, AccountID: standing.AccountID, ExpiresAt: exp.Add(Skew), At: r.now()}
@@ -195,9 +189,4 @@ func (r *Registry) forget(ctx context.Context, accountID uuid.UUID, jti string) 
 // answers accounts.ErrUnavailable.
 func (r *Registry) Revoked(ctx context.Context, jti string, accountID uuid.UUID) (bool, error) {
 	return r.store.Revoked(ctx, jti, accountID)
-}
-
-// Sweep removes revocations that no token needs any more and counts them.
-func (r *Registry) Sweep(ctx context.Context) (int, error) {
-	return r.store.Sweep(ctx, r.now())
 }

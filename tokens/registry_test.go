@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,11 @@ func addAccount(t *testing.T, db *sqldb.DB, org, account uuid.UUID) {
 	}
 }
 
+func (r registering) sweep(t *testing.T) (int, error) {
+	t.Helper()
+	return sqlstore.New(r.db).Sweep(t.Context(), r.clock.Now())
+}
+
 func (r registering) events(t *testing.T) []audit.Event {
 	t.Helper()
 	var events []audit.Event
@@ -196,6 +202,30 @@ func TestI11_ListWithoutTruthIsAnError(t *testing.T) {
 	}
 }
 
+// silentLive is a state that does not answer.
+type silentLive struct{ *recorder }
+
+func (silentLive) List(context.Context, uuid.UUID) ([]tokens.LiveToken, error) {
+	return nil, fmt.Errorf("%w: closed", accounts.ErrUnavailable)
+}
+
+func (silentLive) Forget(context.Context, uuid.UUID, string) error { return accounts.ErrUnavailable }
+
+func TestI11_StateThatDoesNotAnswer(t *testing.T) {
+	r := newRegistering(t)
+	r.Registry = tokens.NewRegistry(tokens.RegistryConfig{
+		Store: sqlstore.New(r.db), Live: silentLive{r.live}, Accounts: r.authority,
+		MaxLifetime: time.Hour, Now: r.clock.Now, Random: rand.Reader,
+	})
+	if found, err := r.List(t.Context(), r.admin, r.at); !errors.Is(err, accounts.ErrUnavailable) {
+		t.Errorf("List answers %v, %v", found, err)
+	}
+	// Only SQL makes a revocation, so that it must not fail with the state.
+	if err := r.Revoke(t.Context(), r.admin, r.at, r.token.JTI); err != nil || !r.isRevoked(t, r.token.JTI) {
+		t.Errorf("Revoke answers %v", err)
+	}
+}
+
 func TestI12_RevokeIsIdempotentAndOutlivesTheToken(t *testing.T) {
 	r := newRegistering(t)
 	unknown := strings.Repeat("Z", 26)
@@ -209,11 +239,11 @@ func TestI12_RevokeIsIdempotentAndOutlivesTheToken(t *testing.T) {
 		}
 	}
 	r.clock.advance(5 * time.Hour)
-	if n, err := r.Sweep(t.Context()); n != 0 || err != nil || !r.isRevoked(t, unknown) {
+	if n, err := r.sweep(t); n != 0 || err != nil || !r.isRevoked(t, unknown) {
 		t.Errorf("the revocation did not outlive the token: %d swept, %v", n, err)
 	}
 	r.clock.advance(tokens.Skew + time.Second)
-	if n, err := r.Sweep(t.Context()); n != 1 || err != nil {
+	if n, err := r.sweep(t); n != 1 || err != nil {
 		t.Errorf("%d swept when no token can need it, %v", n, err)
 	}
 	events := r.events(t)
@@ -250,7 +280,7 @@ func TestRFC7009_RevokeOwn(t *testing.T) {
 		t.Errorf("a client's own revocation is no administrative write: %+v", events)
 	}
 	r.clock.advance(15*time.Minute + tokens.Skew)
-	if n, err := r.Sweep(t.Context()); n != 0 || err != nil {
+	if n, err := r.sweep(t); n != 0 || err != nil {
 		t.Errorf("%d swept within the leeway of verifiers, %v", n, err)
 	}
 	if other, err := r.Revoked(t.Context(), r.token.JTI, uuid.New()); other || err != nil {

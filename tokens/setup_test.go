@@ -30,7 +30,7 @@ const issuerURL = "https://id.example.com"
 var (
 	silent = slog.New(slog.NewTextHandler(io.Discard, nil))
 	root   = authz.Principal{
-		OrgSlug: accounts.SystemOrg, System: true, AccountID: uuid.New(), Subject: "sa:system:root",
+		System: true, AccountID: uuid.New(), Subject: "sa:system:root",
 		Permissions: authz.MustSet("*"), Holds: authz.MustSet("*"),
 	}
 )

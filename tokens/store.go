@@ -102,7 +102,7 @@ type LiveToken struct {
 const MaxLive = 1000
 
 // Live keeps records of issued tokens so that administrators can see them. It is never
-// asked whether a token is active.
+// asked whether a token is active. Every failure wraps accounts.ErrUnavailable.
 type Live interface {
 	// Add notes a token and returns at once; under pressure it may drop it.
 	Add(token LiveToken)

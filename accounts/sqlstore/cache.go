@@ -6,8 +6,12 @@ import (
 	"github.com/signet-issuer/signet/accounts"
 )
 
-// maxCached bounds the cache to some 15 MiB.
-const maxCached = 16384
+// maxCached bounds the cache to some 15 MiB of usual standings, and to about ten times that
+// of the largest that maxCachedPatterns lets in.
+const (
+	maxCached         = 16384
+	maxCachedPatterns = 64
+)
 
 // cacheKey is a client id with the number of a secret, or the whole hash of a secret with
 // the number of its pepper.
@@ -39,15 +43,21 @@ func (c *cache) get(epoch uint64, keys []cacheKey) (accounts.Standing, bool) {
 		return accounts.Standing{}, false
 	}
 	for _, key := range keys {
-		if standing, ok := c.standings[key]; ok {
-			return *standing, true
+		if known, ok := c.standings[key]; ok {
+			standing := *known
+			standing.Remembered = true
+			return standing, true
 		}
 	}
 	return accounts.Standing{}, false
 }
 
-// put keeps what was read after the database's epoch answered epoch.
+// put keeps what was read after the database's epoch answered epoch. A standing that is
+// unusually large is not kept: the bound is a number of standings and meant for memory.
 func (c *cache) put(epoch uint64, key cacheKey, standing accounts.Standing) {
+	if standing.RolePermissions.Len() > maxCachedPatterns {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if epoch < c.epoch {

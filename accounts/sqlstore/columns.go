@@ -175,5 +175,9 @@ func unique[T comparable](list []T) []T {
 
 // difference returns what is in a and not in b.
 func difference[T comparable](a, b []T) []T {
-	return slices.DeleteFunc(slices.Clone(a), func(item T) bool { return slices.Contains(b, item) })
+	excluded := make(map[T]bool, len(b))
+	for _, item := range b {
+		excluded[item] = true
+	}
+	return slices.DeleteFunc(slices.Clone(a), func(item T) bool { return excluded[item] })
 }

@@ -25,8 +25,7 @@ func (r reader) Receipt(ctx context.Context, actor uuid.UUID, key string) (audit
 
 // Record implements [accounts.EvidenceWriter].
 func (t *tx) Record(ctx context.Context, event audit.Event) error {
-	event.Actor, event.CorrelationID, event.Source = t.actor.Subject, t.actor.CorrelationID, t.actor.Source
-	err := t.atomic(ctx, func() error { return audit.Append(ctx, t.db, event) })
+	err := t.atomic(ctx, func() error { return audit.Append(ctx, t.db, event.By(t.actor)) })
 	if err != nil {
 		return refused("record", err)
 	}

@@ -32,6 +32,20 @@ func (r reader) Groups(ctx context.Context, orgID uuid.UUID, q accounts.Query) (
 	return groups.page(ctx, r, q, "g.org_id = $1", orgID)
 }
 
+// MostGroups implements [accounts.GroupReader].
+func (r reader) MostGroups(ctx context.Context, groupID uuid.UUID) (int, error) {
+	return r.count(ctx, "groups of members", `SELECT COALESCE(max(n), 0) FROM (
+		SELECT count(*) AS n FROM group_members m JOIN group_members x ON x.account_id = m.account_id
+		WHERE m.group_id = $1 GROUP BY m.account_id) counts`, groupID)
+}
+
+// MostMembers implements [accounts.GroupReader].
+func (r reader) MostMembers(ctx context.Context, accountID uuid.UUID) (int, error) {
+	return r.count(ctx, "members of groups", `SELECT COALESCE(max(n), 0) FROM (
+		SELECT count(*) AS n FROM group_members m JOIN group_members x ON x.group_id = m.group_id
+		WHERE m.account_id = $1 GROUP BY m.group_id) counts`, accountID)
+}
+
 // InsertGroup implements [accounts.GroupWriter].
 func (t *tx) InsertGroup(ctx context.Context, g accounts.Group) error {
 	return refused("group", t.atomic(ctx, func() error {

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -90,7 +91,7 @@ func (t *tx) insertAudiences(ctx context.Context, o accounts.Org) error {
 }
 
 // DeleteOrg implements [accounts.OrgWriter].
-func (t *tx) DeleteOrg(ctx context.Context, id uuid.UUID) error {
+func (t *tx) DeleteOrg(ctx context.Context, id uuid.UUID, when time.Time) error {
 	org, err := t.Org(ctx, accounts.ByID(id))
 	if err != nil {
 		return err
@@ -108,6 +109,6 @@ func (t *tx) DeleteOrg(ctx context.Context, id uuid.UUID) error {
 				return err
 			}
 		}
-		return t.bury(ctx, tombstone{slug: org.Slug, object: id, at: t.now})
+		return t.bury(ctx, tombstone{slug: org.Slug, object: id, at: when})
 	}))
 }

@@ -78,6 +78,14 @@ func collect[T any](ctx context.Context, r reader, scan func(row) (T, error), qu
 	return list, rows.Err()
 }
 
+// count reads one number.
+func (r reader) count(ctx context.Context, what, query string, args ...any) (n int, err error) {
+	if err = r.db.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count %s: %w", what, err)
+	}
+	return n, nil
+}
+
 func scanID(r row) (id uuid.UUID, err error) { return id, r.Scan(&id) }
 
 // byRef chooses the condition for how an object is named.

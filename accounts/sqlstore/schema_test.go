@@ -59,7 +59,7 @@ func mentions(t *testing.T, db *sqldb.DB, ids ...uuid.UUID) map[string]bool {
 
 func TestI36_ADeletedOrgLeavesNoRow(t *testing.T) {
 	db := openDB(t)
-	store := sqlstore.New(db, sqlstore.WithClock(func() time.Time { return start }))
+	store := sqlstore.New(db)
 	ctx := t.Context()
 	other := stored(t, store, "other")
 	c, group := fullOrg(t, store)
@@ -77,8 +77,15 @@ func TestI36_ADeletedOrgLeavesNoRow(t *testing.T) {
 	}
 	others := mentions(t, db, other.org.ID, other.account.ID, other.credential.ID, other.secret.ID)
 
-	if err := write(ctx, store, func(tx accounts.Tx) error { return tx.DeleteOrg(ctx, c.org.ID) }); err != nil {
+	end := start.Add(time.Hour)
+	if err := write(ctx, store, func(tx accounts.Tx) error { return tx.DeleteOrg(ctx, c.org.ID, end) }); err != nil {
 		t.Fatal(err)
+	}
+	var buried int64
+	err := db.Each(ctx, func(r *sql.Rows) error { return r.Scan(&buried) },
+		"SELECT deleted_at FROM tombstones WHERE object_id = $1", c.org.ID)
+	if err != nil || buried != end.UnixMicro() {
+		t.Errorf("the tombstone says %d, %v", buried, err)
 	}
 	for column := range mentions(t, db, ids...) {
 		// The tombstone of the slug says which org it was.

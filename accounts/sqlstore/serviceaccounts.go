@@ -40,15 +40,17 @@ func (r reader) Accounts(ctx context.Context, orgID uuid.UUID, q accounts.Query)
 }
 
 // EnabledOwners implements [accounts.AccountReader].
-func (r reader) EnabledOwners(ctx context.Context, orgID uuid.UUID) (n int, err error) {
-	err = r.db.QueryRowContext(ctx, `SELECT count(*) FROM service_accounts a
-		WHERE a.org_id = $1 AND NOT a.disabled AND a.scopes IN ('', '*') AND (a.role = $2 OR EXISTS (
-			SELECT 1 FROM group_members m JOIN group_roles x ON x.group_id = m.group_id
-			WHERE m.account_id = a.id AND x.role = $2))`, orgID, accounts.RoleOwner).Scan(&n)
-	if err != nil {
-		return 0, fmt.Errorf("count owners: %w", err)
-	}
-	return n, nil
+func (r reader) EnabledOwners(ctx context.Context, orgID uuid.UUID) (int, error) {
+	return r.count(ctx, "owners", `SELECT count(*) FROM service_accounts a
+		WHERE a.org_id = $1 AND NOT a.disabled AND a.scopes IN ('', '*')
+			AND (a.role = $2 OR EXISTS (
+				SELECT 1 FROM group_members m JOIN group_roles x ON x.group_id = m.group_id
+				WHERE m.account_id = a.id AND x.role = $2))
+			AND EXISTS (
+				SELECT 1 FROM credentials c
+				WHERE c.account_id = a.id AND NOT c.disabled AND c.scopes IN ('', '*')
+					AND (c.kind <> $3 OR EXISTS (SELECT 1 FROM secrets s WHERE s.credential_id = c.id)))`,
+		orgID, accounts.RoleOwner, string(accounts.KindSecret))
 }
 
 // InsertAccount implements [accounts.AccountWriter].

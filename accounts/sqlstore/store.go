@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/authz"
@@ -14,7 +13,6 @@ import (
 // Store implements [accounts.Store]. It is safe for concurrent use.
 type Store struct {
 	db    *sqldb.DB
-	now   func() time.Time
 	cache *cache // nil without [WithCache]
 }
 
@@ -31,12 +29,9 @@ type Option func(*Store)
 // process writes to the database.
 func WithCache() Option { return func(s *Store) { s.cache = newCache() } }
 
-// WithClock replaces the clock that dates the tombstones of orgs.
-func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
-
 // New returns a Store on a migrated database, which stays the caller's to close.
 func New(db *sqldb.DB, options ...Option) *Store {
-	s := &Store{db: db, now: time.Now}
+	s := &Store{db: db}
 	for _, option := range options {
 		option(s)
 	}
@@ -51,7 +46,7 @@ func (s *Store) Read(ctx context.Context, fn func(accounts.Reader) error) error 
 // Write implements [accounts.Store].
 func (s *Store) Write(ctx context.Context, actor authz.Principal, fn func(accounts.Tx) error) error {
 	return translate(s.db.Write(ctx, func(db *sqldb.Tx) error {
-		t := &tx{reader: reader{db}, actor: actor, now: s.now()}
+		t := &tx{reader: reader{db}, actor: actor}
 		if err := fn(t); err != nil {
 			return err
 		}
@@ -77,7 +72,6 @@ type reader struct{ db *sqldb.Tx }
 type tx struct {
 	reader
 	actor  authz.Principal
-	now    time.Time
 	events int
 }
 

@@ -176,27 +176,6 @@ func TestF20_BadRowsFailAlone(t *testing.T) {
 	}
 }
 
-// A user agent is whatever a client sends: PostgreSQL refuses text that is not UTF-8.
-func TestUserAgentsAreStoredAsText(t *testing.T) {
-	store := sqlstore.New(openDB(t))
-	c := stored(t, store, "acme")
-	ctx := t.Context()
-	use := accounts.Use{AccountID: c.account.ID, CredentialID: c.credential.ID, SecretID: c.secret.ID, At: start, UserAgent: "a\xffgent\xc3"}
-	if err := store.SaveUsage(ctx, []accounts.Use{use}); err != nil {
-		t.Fatal(err)
-	}
-	err := store.Read(ctx, func(r accounts.Reader) error {
-		credential, err := r.Credential(ctx, c.account.ID, c.credential.ID)
-		if credential.LastUse.UserAgent != "agent" {
-			t.Errorf("user agent %q", credential.LastUse.UserAgent)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Rotation makes and deletes secrets for ever; what stays of them must not grow.
 func TestLastUsesOfTheDeadAreOneRow(t *testing.T) {
 	db := openDB(t)

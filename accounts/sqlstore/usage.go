@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,10 +34,8 @@ func (s *Store) SaveUsage(ctx context.Context, uses []accounts.Use) error {
 		}
 		defer func() { _ = save.Close() }()
 		for _, use := range uses {
-			// The user agent is the caller's: text that is not UTF-8 must not fail the uses of others.
-			agent := strings.ToValidUTF8(use.UserAgent, "")
 			_, err := save.ExecContext(ctx, use.AccountID, use.CredentialID, use.SecretID,
-				sqldb.Micros(use.At), addrText(use.Addr), agent)
+				sqldb.Micros(use.At), addrText(use.Addr), use.UserAgent)
 			if err != nil {
 				return fmt.Errorf("save usage: %w", err)
 			}

@@ -38,7 +38,7 @@ func testEvidence(t *testing.T, s *suite) {
 	forged.Actor, forged.CorrelationID, forged.Source = "sa:system:someone-else", "forged", "203.0.113.1"
 	// A deletion's event stays when the org is gone.
 	err := s.store.Write(ctx, actor, func(tx accounts.Tx) error {
-		return firstError(tx.DeleteOrg(ctx, w.org.ID), tx.Record(ctx, forged))
+		return firstError(tx.DeleteOrg(ctx, w.org.ID, start), tx.Record(ctx, forged))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func testOneEvent(t *testing.T, s *suite) {
 		if err := tx.Record(ctx, newEvent(taken)); !errors.Is(err, accounts.ErrExists) {
 			t.Errorf("an event id again: %v", err)
 		}
-		return tx.DeleteOrg(ctx, org.ID)
+		return tx.DeleteOrg(ctx, org.ID, start)
 	})
 	if err == nil {
 		t.Error("a write whose event was refused went through")
@@ -126,7 +126,7 @@ func testReceipts(t *testing.T, s *suite) {
 	ofOrg := newReceipt("of-org")
 	ofOrg.OrgID = w.org.ID
 	keep(ofOrg)
-	s.write(t, func(tx accounts.Tx) error { return tx.DeleteOrg(ctx, w.org.ID) })
+	s.write(t, func(tx accounts.Tx) error { return tx.DeleteOrg(ctx, w.org.ID, start) })
 	absent(t, s, "of a deleted org", getReceipt(t, ofOrg))
 	same(t, "of no org", second, read(t, s, getReceipt(t, second)))
 }

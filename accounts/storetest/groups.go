@@ -126,3 +126,32 @@ func testStrangers(t *testing.T, s *suite) {
 	w.check(t, s)
 	other.check(t, s)
 }
+
+func testMembershipCounts(t *testing.T, s *suite) {
+	ctx := t.Context()
+	w := newWorld(t, s, "acme")
+	check := func(what string, groups, members int) {
+		t.Helper()
+		same(t, what+": groups of the busiest member", groups, read(t, s, func(r accounts.Reader) (int, error) { return r.MostGroups(ctx, w.group.ID) }))
+		same(t, what+": members of the largest group", members, read(t, s, func(r accounts.Reader) (int, error) { return r.MostMembers(ctx, w.account.ID) }))
+	}
+	check("alone", 1, 1)
+	busy, apart := newAccount(w.org, "busy"), newAccount(w.org, "apart")
+	club, large := newGroup(w.org, "club"), newGroup(w.org, "large")
+	s.write(t, func(tx accounts.Tx) error {
+		return firstError(tx.InsertGroup(ctx, club), tx.InsertGroup(ctx, large))
+	})
+	busy.Groups, apart.Groups = []uuid.UUID{w.group.ID, club.ID, large.ID}, []uuid.UUID{club.ID, large.ID}
+	s.write(t, func(tx accounts.Tx) error {
+		return firstError(tx.InsertAccount(ctx, busy), tx.InsertAccount(ctx, apart))
+	})
+	check("with a member of three groups", 3, 2)
+	joined := w.account
+	joined.Groups, joined.Version = []uuid.UUID{w.group.ID, large.ID}, w.account.Version
+	s.write(t, func(tx accounts.Tx) error { return tx.UpdateAccount(ctx, joined) })
+	check("in a larger group", 3, 3)
+
+	nobody := newID()
+	same(t, "of nothing", 0, read(t, s, func(r accounts.Reader) (int, error) { return r.MostGroups(ctx, nobody) }))
+	same(t, "of nobody", 0, read(t, s, func(r accounts.Reader) (int, error) { return r.MostMembers(ctx, nobody) }))
+}

@@ -53,7 +53,7 @@ func testOrgs(t *testing.T, s *suite) {
 
 	gone := newOrg("gone")
 	s.refuse(t, "update of the absent", accounts.ErrConflict, func(tx accounts.Tx) error { return tx.UpdateOrg(ctx, gone) })
-	s.refuse(t, "delete of the absent", accounts.ErrNotFound, func(tx accounts.Tx) error { return tx.DeleteOrg(ctx, gone.ID) })
+	s.refuse(t, "delete of the absent", accounts.ErrNotFound, func(tx accounts.Tx) error { return tx.DeleteOrg(ctx, gone.ID, start) })
 }
 
 // sorted puts the audiences into the order in which they come back.
@@ -102,7 +102,7 @@ func testDeletedOrgs(t *testing.T, s *suite) {
 	deleted := newAccount(w.org, "dead")
 	s.write(t, func(tx accounts.Tx) error { return tx.InsertAccount(ctx, deleted) })
 	s.write(t, func(tx accounts.Tx) error { return tx.DeleteAccount(ctx, w.org.ID, deleted.ID, start) })
-	s.write(t, func(tx accounts.Tx) error { return tx.DeleteOrg(ctx, w.org.ID) })
+	s.write(t, func(tx accounts.Tx) error { return tx.DeleteOrg(ctx, w.org.ID, start) })
 
 	absent(t, s, "the org", getOrg(t, accounts.ByID(w.org.ID)))
 	absent(t, s, "its role", getRole(t, w.org.ID, accounts.ByID(w.role.ID)))
@@ -118,5 +118,5 @@ func testDeletedOrgs(t *testing.T, s *suite) {
 	again.Slug = "acme-2"
 	s.write(t, func(tx accounts.Tx) error { return tx.InsertOrg(ctx, again) })
 	same(t, "its audiences are free", again, read(t, s, getOrg(t, accounts.BySlug("acme-2"))))
-	s.refuse(t, "a second delete", accounts.ErrNotFound, func(tx accounts.Tx) error { return tx.DeleteOrg(ctx, w.org.ID) })
+	s.refuse(t, "a second delete", accounts.ErrNotFound, func(tx accounts.Tx) error { return tx.DeleteOrg(ctx, w.org.ID, start) })
 }

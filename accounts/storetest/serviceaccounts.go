@@ -102,47 +102,6 @@ func testDeletedAccounts(t *testing.T, s *suite) {
 	same(t, "a new credential", renewed, read(t, s, getCredential(t, renewed)))
 }
 
-func testEnabledOwners(t *testing.T, s *suite) {
-	ctx := t.Context()
-	w, other := newWorld(t, s, "acme"), newWorld(t, s, "globe")
-	owners := func(want int) {
-		t.Helper()
-		got := read(t, s, func(r accounts.Reader) (int, error) { return r.EnabledOwners(ctx, w.org.ID) })
-		if got != want {
-			t.Errorf("%d enabled owners, want %d", got, want)
-		}
-	}
-	owners(0)
-	boss, foreign := newAccount(w.org, "boss"), newAccount(other.org, "boss")
-	boss.Role, foreign.Role = accounts.RoleOwner, accounts.RoleOwner
-	boss.Disabled, foreign.Disabled = false, false
-	boss.Scopes, foreign.Scopes, w.account.Scopes = authz.MustSet("*"), authz.Set{}, authz.Set{}
-	s.write(t, func(tx accounts.Tx) error {
-		return firstError(tx.InsertRole(ctx, newRole(w.org, accounts.RoleOwner)), tx.InsertRole(ctx, newRole(other.org, accounts.RoleOwner)),
-			tx.InsertAccount(ctx, boss), tx.InsertAccount(ctx, foreign))
-	})
-	owners(1)
-	w.group.Roles = []string{accounts.RoleOwner}
-	s.write(t, func(tx accounts.Tx) error { return tx.UpdateGroup(ctx, w.group) })
-	w.group.Version++
-	owners(1) // the member is disabled
-	w.account.Disabled = false
-	s.write(t, func(tx accounts.Tx) error { return tx.UpdateAccount(ctx, w.account) })
-	owners(2)
-	w.group.Members = append(w.group.Members, boss.ID)
-	s.write(t, func(tx accounts.Tx) error { return tx.UpdateGroup(ctx, w.group) })
-	owners(2) // twice an owner is one
-	boss.Scopes, boss.Groups, boss.Version = authz.MustSet("orgs:*"), []uuid.UUID{w.group.ID}, boss.Version+1
-	s.write(t, func(tx accounts.Tx) error { return tx.UpdateAccount(ctx, boss) })
-	owners(1) // what narrows an owner makes it none
-	boss.Scopes, boss.Version = authz.Set{}, boss.Version+1
-	s.write(t, func(tx accounts.Tx) error { return tx.UpdateAccount(ctx, boss) })
-	owners(2)
-	boss.Disabled, boss.Groups, boss.Version = true, []uuid.UUID{w.group.ID}, boss.Version+1
-	s.write(t, func(tx accounts.Tx) error { return tx.UpdateAccount(ctx, boss) })
-	owners(1)
-}
-
 func testQuota(t *testing.T, s *suite) {
 	ctx := t.Context()
 	org := newOrg("acme")

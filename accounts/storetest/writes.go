@@ -17,7 +17,7 @@ func testFailedWrites(t *testing.T, s *suite) {
 	mine := errors.New("mine")
 	event := newEvent(newID())
 	everything := func(tx accounts.Tx) error {
-		return firstError(tx.DeleteOrg(ctx, w.org.ID), tx.InsertOrg(ctx, newOrg("other")),
+		return firstError(tx.DeleteOrg(ctx, w.org.ID, start), tx.InsertOrg(ctx, newOrg("other")),
 			tx.KeepReceipt(ctx, newReceipt("key")), tx.InsertPepper(ctx, newPepper(-5)), tx.Record(ctx, event))
 	}
 	err := s.store.Write(ctx, actor, func(tx accounts.Tx) error { return firstError(everything(tx), mine) })

@@ -13,26 +13,20 @@ import (
 )
 
 const (
-	devOrg          = "acme"
-	devSecretLife   = 24 * time.Hour
-	devSecretsKept  = 3
-	devAgent        = "demo-agent"
-	devAdmin        = "demo-admin"
-	devRole         = "demo"
-	devActor        = "signet:dev"
-	devCredentialOf = "primary"
+	devOrg         = "acme"
+	devSecretLife  = 24 * time.Hour
+	devSecretsKept = 3
+	devAgent       = "demo-agent"
+	devAdmin       = "demo-admin"
+	devRole        = "demo"
+	devActor       = "signet:dev"
 )
 
-// seedDev makes an example organization once, and at every start gives its accounts a
-// secret for a day and prints what to paste.
+// seedDev makes what is missing of an example organization, and at every start gives its
+// accounts a secret for a day and prints what to paste.
 func seedDev(ctx context.Context, st *stack, out io.Writer) error {
 	by := authz.Operator(devActor)
-	org := accounts.BySlug(devOrg)
-	if _, err := st.accounts.Org(ctx, by, org); errors.Is(err, accounts.ErrNotFound) {
-		if err := makeDevOrg(ctx, st.accounts, by); err != nil {
-			return err
-		}
-	} else if err != nil {
+	if err := makeDevOrg(ctx, st.accounts, by); err != nil {
 		return err
 	}
 	page := devPage{Issuer: st.config.Issuer, Org: devOrg, Role: devRole}
@@ -46,36 +40,47 @@ func seedDev(ctx context.Context, st *stack, out io.Writer) error {
 	return devText.Execute(out, page)
 }
 
+// makeDevOrg goes on where an earlier start was stopped.
 func makeDevOrg(ctx context.Context, service *accounts.Service, by authz.Principal) error {
 	org := accounts.BySlug(devOrg)
-	if _, _, err := service.CreateOrg(ctx, by, accounts.NewOrg{Slug: devOrg, Name: "Acme"}); err != nil {
+	_, _, err := service.CreateOrg(ctx, by, accounts.NewOrg{Slug: devOrg, Name: "Acme"})
+	if err := unlessExists(err); err != nil {
 		return err
 	}
-	if _, _, err := service.CreateRole(ctx, by, org, accounts.NewRole{
+	_, _, err = service.CreateRole(ctx, by, org, accounts.NewRole{
 		Slug: devRole, Name: "Demo", Permissions: authz.MustSet("demo:read", "demo:write"), Delegable: true,
-	}); err != nil {
+	})
+	if err := unlessExists(err); err != nil {
 		return err
 	}
 	for _, account := range []accounts.NewAccount{
 		{Slug: devAgent, Name: "Demo agent", Role: devRole, WithCredential: true},
 		{Slug: devAdmin, Name: "Demo administrator", Role: accounts.RoleAdmin, WithCredential: true},
 	} {
-		if _, err := service.CreateAccount(ctx, by, org, account); err != nil {
+		_, err := service.CreateAccount(ctx, by, org, account)
+		if err := unlessExists(err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func unlessExists(err error) error {
+	if errors.Is(err, accounts.ErrExists) {
+		return nil
+	}
+	return err
+}
+
 // devLogin adds a secret for a day to an account's first credential, as id:secret for curl's -u.
 func devLogin(ctx context.Context, service *accounts.Service, by authz.Principal, slug string) (string, error) {
 	at := accounts.AccountRef{Org: accounts.BySlug(devOrg), Account: accounts.BySlug(slug)}
 	list, _, err := service.Credentials(ctx, by, at, accounts.Query{Limit: 1})
+	if errors.Is(err, accounts.ErrNotFound) || (err == nil && len(list) == 0) {
+		return "", withHint(fmt.Errorf("the example account %s was taken apart", slug), "remove the data directory to start anew")
+	}
 	if err != nil {
 		return "", err
-	}
-	if len(list) == 0 {
-		return "", withHint(fmt.Errorf("account %s has no credential any more", slug), "remove the data directory to start anew")
 	}
 	credential := list[0]
 	secrets, err := service.Secrets(ctx, by, at, credential.ID)

@@ -12,7 +12,8 @@ import (
 // Together they stay under the five seconds that a stop may take.
 const (
 	leaveTime    = 300 * time.Millisecond // in which clients hear that the server goes
-	drainTimeout = 4 * time.Second
+	drainTimeout = 3 * time.Second
+	closeTimeout = 1500 * time.Millisecond // in which what waits is written
 )
 
 // drainer stops a server in order.

@@ -8,8 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/signet-issuer/signet/accounts"
 	accountsql "github.com/signet-issuer/signet/accounts/sqlstore"
 	"github.com/signet-issuer/signet/internal/audit"
@@ -55,7 +53,7 @@ func (s *stack) reseal(ctx context.Context, next secret.Key) error {
 		defer clear(plain)
 		return next.Seal(rand.Reader, label, plain)
 	}
-	return s.operate(ctx, "masterKey.rotated", func(tx *sqldb.Tx) error {
+	return s.operate(ctx, audit.MasterKeyRotated, func(tx *sqldb.Tx) error {
 		if err := accountsql.Reseal(ctx, tx, accounts.PepperLabel, again); err != nil {
 			return err
 		}
@@ -68,25 +66,24 @@ const genJump = 1 << 32
 
 // endAllTokens raises every generation beyond what any token carries.
 func (s *stack) endAllTokens(ctx context.Context) error {
-	return s.operate(ctx, "installation.restored", func(tx *sqldb.Tx) error {
+	return s.operate(ctx, audit.InstallationRestored, func(tx *sqldb.Tx) error {
 		return accountsql.RaiseAllGens(ctx, tx, genJump)
 	})
 }
 
 // operate runs one write of the operator's own, with its audit event.
 func (s *stack) operate(ctx context.Context, event string, fn func(*sqldb.Tx) error) error {
-	id, err := uuid.NewV7()
+	system := audit.Org{ID: accounts.SystemOrgID, Slug: accounts.SystemOrg}
+	done, err := audit.New(rand.Reader, time.Now(), event, system, "installation")
 	if err != nil {
-		return fmt.Errorf("make an id: %w", err)
+		return err
 	}
+	done.Actor = "signet:operator"
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
-		return audit.Append(ctx, tx, audit.Event{
-			ID: id, Time: time.Now(), Type: event, OrgID: accounts.SystemOrgID, OrgSlug: accounts.SystemOrg,
-			Actor: "signet:operator", Target: "installation", Outcome: audit.Succeeded,
-		})
+		return audit.Append(ctx, tx, done)
 	})
 }
 

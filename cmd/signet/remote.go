@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -31,18 +28,15 @@ func (r *remote) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.secretFile, "client-secret-file", "", "`file` with the client secret, - for standard input")
 }
 
-// tokenConfig finds the token endpoint in the issuer's metadata (RFC 8414).
-func (r *remote) tokenConfig(ctx context.Context, stdin io.Reader) (*clientcredentials.Config, error) {
+// tokenConfig trades the credential at the issuer's token endpoint.
+func (r *remote) tokenConfig(stdin io.Reader) (*clientcredentials.Config, error) {
 	value, err := r.secret(stdin)
 	if err != nil {
 		return nil, err
 	}
-	endpoint, err := r.tokenEndpoint(ctx)
-	if err != nil {
-		return nil, err
-	}
 	return &clientcredentials.Config{
-		ClientID: r.clientID, ClientSecret: value.Reveal(), TokenURL: endpoint, AuthStyle: oauth2.AuthStyleInHeader,
+		ClientID: r.clientID, ClientSecret: value.Reveal(), TokenURL: strings.TrimSuffix(r.issuer, "/") + "/token",
+		AuthStyle: oauth2.AuthStyleInHeader,
 	}, nil
 }
 
@@ -51,32 +45,6 @@ func (r *remote) secret(stdin io.Reader) (secret.Text, error) {
 		return secret.Text{}, errors.New("--issuer, --client-id and --client-secret-file are needed")
 	}
 	return readSecret(r.secretFile, stdin)
-}
-
-func (r *remote) tokenEndpoint(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
-	defer cancel()
-	issuer := strings.TrimSuffix(r.issuer, "/")
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, issuer+"/.well-known/openid-configuration", nil)
-	if err != nil {
-		return "", fmt.Errorf("--issuer: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", withHint(err, "is the server running, and --issuer its URL?")
-	}
-	defer func() { _ = response.Body.Close() }()
-	var metadata struct {
-		Issuer        string `json:"issuer"`
-		TokenEndpoint string `json:"token_endpoint"`
-	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&metadata); err != nil || response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answers no issuer metadata (status %d)", issuer, response.StatusCode)
-	}
-	if metadata.Issuer != issuer {
-		return "", fmt.Errorf("the server calls itself %s", metadata.Issuer)
-	}
-	return metadata.TokenEndpoint, nil
 }
 
 func readSecret(path string, stdin io.Reader) (secret.Text, error) {

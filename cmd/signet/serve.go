@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,11 +18,16 @@ import (
 
 	"github.com/signet-issuer/signet/server"
 	"github.com/signet-issuer/signet/server/web"
+	"github.com/signet-issuer/signet/tokens"
 )
 
 const (
 	usageInterval = time.Minute
 	sweepInterval = time.Minute
+
+	// Revocations outlive their tokens by far: a clock that steps forward and back must not
+	// revive one.
+	revocationsKept = 24 * time.Hour
 
 	// What lives in memory is so little that at Go's own 100 the collector would run all the
 	// time under load. It costs some 10 MiB then, and nothing while idle.
@@ -44,7 +50,7 @@ func newServeCommand(settings *settings) *cobra.Command {
 			given := map[string]string{}
 			for flag, value := range flags {
 				if cmd.Flags().Changed(flag) {
-					given[flagKeys[flag]] = *value
+					given[flag] = *value
 				}
 			}
 			return serve(cmd, settings, dev, given)
@@ -58,9 +64,6 @@ func newServeCommand(settings *settings) *cobra.Command {
 	}
 	return cmd
 }
-
-// flagKeys maps flags to the keys of the configuration file.
-var flagKeys = map[string]string{"listen": "listen", "issuer": "issuer", "data-dir": "data_dir"}
 
 func serve(cmd *cobra.Command, settings *settings, dev bool, given map[string]string) error {
 	ctx := cmd.Context()
@@ -106,12 +109,7 @@ func serve(cmd *cobra.Command, settings *settings, dev bool, given map[string]st
 func (s *stack) serve(ctx context.Context, socket net.Listener) error {
 	health := &server.Health{Check: s.db.Ping}
 	metrics := server.NewMetrics(s.state.Dropped)
-	handler, err := server.New(server.Deps{
-		Issuer: s.config.Issuer, Accounts: s.accounts, Keys: s.keys, Tokens: s.tokenStore, Live: s.state, Limiter: s.state,
-		DefaultLifetime: s.config.TokenLifetime, MaxLifetime: s.config.TokenMaxLifetime, StrictScopes: s.config.StrictScopes,
-		TrustedProxies: s.config.TrustedProxies, Health: health, Metrics: metrics,
-		MetricsElsewhere: s.config.MetricsListen != "", Log: s.log,
-	})
+	handler, err := s.handler(health, metrics)
 	if err != nil {
 		return err
 	}
@@ -125,6 +123,26 @@ func (s *stack) serve(ctx context.Context, socket net.Listener) error {
 	}
 	s.log.Info("serving", slog.String("issuer", s.config.Issuer), slog.String("version", version))
 	return s.runAll(ctx, health, listeners)
+}
+
+func (s *stack) handler(health *server.Health, metrics *server.Metrics) (http.Handler, error) {
+	issuer, err := tokens.NewIssuer(tokens.IssuerConfig{
+		Keys: s.keys, Issuer: s.config.Issuer, Live: s.state, Usage: s.accounts,
+		DefaultLifetime: s.config.TokenLifetime, MaxLifetime: s.config.TokenMaxLifetime,
+		StrictScopes: s.config.StrictScopes, Now: time.Now, Random: rand.Reader,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return server.New(server.Deps{
+		IssuerURL: s.config.Issuer, Accounts: s.accounts, Keys: s.keys, Issuer: issuer, Limiter: s.state,
+		Registry: tokens.NewRegistry(tokens.RegistryConfig{
+			Store: s.tokenStore, Live: s.state, Accounts: s.accounts, MaxLifetime: s.config.TokenMaxLifetime,
+			Now: time.Now, Random: rand.Reader,
+		}),
+		TrustedProxies: s.config.TrustedProxies, Health: health, Metrics: metrics,
+		MetricsElsewhere: s.config.MetricsListen != "", Log: s.log, Now: time.Now, Random: rand.Reader,
+	}), nil
 }
 
 // listener is a server and where it listens.
@@ -185,7 +203,7 @@ func (s *stack) runSweeps(ctx context.Context) {
 
 func (s *stack) sweep(ctx context.Context) error {
 	_, accountsErr := s.accounts.Sweep(ctx)
-	_, tokensErr := s.tokenStore.Sweep(ctx, time.Now())
+	_, tokensErr := s.tokenStore.Sweep(ctx, time.Now().Add(-revocationsKept))
 	_, stateErr := s.state.Sweep(ctx)
 	return errors.Join(accountsErr, tokensErr, stateErr)
 }

@@ -16,7 +16,7 @@ type settings struct {
 	file *string
 }
 
-// load merges the sources; flags go by the keys of the configuration file.
+// load merges the sources; flags go by their names.
 func (s *settings) load(flags map[string]string) (config.Config, error) {
 	return config.Load(config.Sources{File: *s.file, Environ: s.env.environ, Flags: flags})
 }

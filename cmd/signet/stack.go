@@ -18,9 +18,6 @@ import (
 	tokensql "github.com/signet-issuer/signet/tokens/sqlstore"
 )
 
-// closeTimeout bounds what is flushed at the end.
-const closeTimeout = 3 * time.Second
-
 // stack is everything beneath the HTTP surfaces, opened.
 type stack struct {
 	config  config.Config

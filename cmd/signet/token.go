@@ -23,7 +23,7 @@ func newTokenCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), remoteTimeout)
 			defer cancel()
-			config, err := from.tokenConfig(ctx, cmd.InOrStdin())
+			config, err := from.tokenConfig(cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func newTokenCommand() *cobra.Command {
 func explainRefusal(err error) error {
 	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
-		return err
+		return withHint(err, "is the server running, and --issuer its URL?")
 	}
 	hint := map[string]string{
 		"invalid_client": "check --client-id and the secret; the credential may be expired or disabled",

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/signet-issuer/signet/authz"
 )
 
 // Event is one acknowledged administrative write.
@@ -23,6 +25,12 @@ type Event struct {
 	Outcome       string
 	CorrelationID string
 	Source        string
+}
+
+// By returns the event with what is known of who acted.
+func (e Event) By(actor authz.Principal) Event {
+	e.Actor, e.CorrelationID, e.Source = actor.Subject, actor.CorrelationID, actor.Source
+	return e
 }
 
 // Succeeded is the outcome of every event: a write that fails leaves no row.

@@ -34,6 +34,9 @@ func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
+	if err := checkMode(path, 0o002, "others may write into the data directory: chmod 700 it"); err != nil {
+		return nil, err
+	}
 	lock := flock.New(filepath.Join(path, lockFile), flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()
 	if err != nil {
@@ -136,9 +139,24 @@ func readKey(path string) (secret.Key, error) {
 	if err != nil {
 		return secret.Key{}, err
 	}
+	if err := checkMode(path, 0o077, filepath.Base(path)+" can be read by others than its owner: chmod 600 it"); err != nil {
+		return secret.Key{}, err
+	}
 	key, err := secret.ParseKey(string(text))
 	if err != nil {
 		return secret.Key{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	return key, nil
+}
+
+// checkMode refuses a file or folder on which one of the bits is set.
+func checkMode(path string, bits os.FileMode, complaint string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&bits != 0 {
+		return errors.New(complaint)
+	}
+	return nil
 }

@@ -133,3 +133,27 @@ func TestDiscardKeyForgetsTheStagedOne(t *testing.T) {
 		t.Fatalf("staged: %v, %v", found, err)
 	}
 }
+
+func TestOthersMayNotReadTheKeyOrWriteTheDirectory(t *testing.T) {
+	path := t.TempDir()
+	dir := open(t, path)
+	if _, err := dir.MasterKey(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(path, "master.key"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dir.MasterKey(rand.Reader); err == nil {
+		t.Error("a key that the group can read is used")
+	}
+	if err := dir.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if other, err := datadir.Open(path); err == nil {
+		_ = other.Close()
+		t.Error("a directory that everybody can write to is used")
+	}
+}

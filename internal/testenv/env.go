@@ -35,9 +35,10 @@ type Config struct {
 	IssuerPath   string // of the issuer's URL, as in "/auth"
 	StrictScopes bool
 	PerOrgRate   int
-	Lifetime     time.Duration // of a token; 0: 15 minutes
-	Cache        bool          // keep standings in memory, as the embedded mode does
-	Limiter      web.Limiter   // nil: the real one
+	Lifetime     time.Duration                       // of a token; 0: 15 minutes
+	Cache        bool                                // keep standings in memory, as the embedded mode does
+	Limiter      web.Limiter                         // nil: the real one
+	Store        func(accounts.Store) accounts.Store // stands before the real one; nil: nothing does
 	Proxies      []netip.Prefix
 	// Surfaces makes surfaces on the parts of env, to serve in the place of the native API.
 	Surfaces func(env *Env) []web.Surface
@@ -109,11 +110,14 @@ func (e *Env) openStores(t testing.TB, folder string) {
 	if e.Limiter = e.config.Limiter; e.Limiter == nil {
 		e.Limiter = e.State
 	}
-	options := []accountstore.Option{accountstore.WithClock(e.Clock.Now)}
+	var options []accountstore.Option
 	if e.config.Cache {
 		options = append(options, accountstore.WithCache())
 	}
-	store := accountstore.New(e.DB, options...)
+	var store accounts.Store = accountstore.New(e.DB, options...)
+	if e.config.Store != nil {
+		store = e.config.Store(store)
+	}
 	e.master, _, err = secret.GenerateKey(rand.Reader)
 	must(t, err)
 	peppers, err := accounts.OpenPeppers(ctx, accounts.PepperConfig{
@@ -143,7 +147,7 @@ func (e *Env) openTokens(t testing.TB) {
 	})
 	e.Clients = &authn.Clients{Accounts: e.Service, Limiter: e.Limiter}
 	e.Bearers = &authn.Bearers{
-		Keys: e.Keys, Accounts: e.Service, Registry: e.Registry, Limiter: e.Limiter, Issuer: e.Issuer, Now: e.Clock.Now,
+		Keys: e.Keys, Accounts: e.Service, Revocations: e.Registry, Limiter: e.Limiter, Issuer: e.Issuer, Now: e.Clock.Now,
 	}
 }
 
@@ -161,18 +165,15 @@ func (e *Env) handler(t testing.TB) http.Handler {
 	if e.config.Surfaces != nil {
 		return e.handlerOf(e.config.Surfaces(e))
 	}
-	handler, err := server.New(e.Deps())
-	must(t, err)
-	return handler
+	return server.New(e.Deps())
 }
 
 // Deps is what the server is made of.
 func (e *Env) Deps() server.Deps {
 	return server.Deps{
-		Issuer: e.Issuer, Accounts: e.Service, Keys: e.Keys, Tokens: tokenstore.New(e.DB), Live: e.State, Limiter: e.Limiter,
-		DefaultLifetime: e.lifetime(), MaxLifetime: time.Hour, StrictScopes: e.config.StrictScopes, PerOrgRate: e.config.PerOrgRate,
+		IssuerURL: e.Issuer, Accounts: e.Service, Keys: e.Keys, Issuer: e.Tokens, Registry: e.Registry, Limiter: e.Limiter,
 		TrustedProxies: e.config.Proxies, Health: &server.Health{Check: e.DB.Ping},
-		Metrics: server.NewMetrics(e.State.Dropped), Observe: e.observe, Log: e.log, Now: e.Clock.Now,
+		Metrics: server.NewMetrics(e.State.Dropped), Observe: e.observe, Log: e.log, Now: e.Clock.Now, Random: rand.Reader,
 	}
 }
 

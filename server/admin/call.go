@@ -3,7 +3,6 @@ package admin
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"hash"
 	"io"
 	"net/http"
 	"net/url"
@@ -26,11 +25,20 @@ type call struct {
 	r     *http.Request
 	by    authz.Principal
 	query url.Values // only parameters that the route has, each once
-	print hash.Hash  // of method, path and body, complete once the body was read
 }
 
-// admin adapts a handler: the caller is known before anything else of the request is read.
+// admin adapts a handler that pays no heed to versions. A write that is meant for one only is refused.
 func (a *api) admin(handle func(*call) error, params ...string) web.Handler {
+	return a.versioned(func(c *call) error {
+		if _, sent := c.r.Header["If-Match"]; sent && c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
+			return invalid("If-Match", "is not for this resource, which has no version of its own")
+		}
+		return handle(c)
+	}, params...)
+}
+
+// versioned adapts a handler: the caller is known before anything else of the request is read.
+func (a *api) versioned(handle func(*call) error, params ...string) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		by, err := a.bearers.Principal(r)
 		if err != nil {
@@ -40,10 +48,7 @@ func (a *api) admin(handle func(*call) error, params ...string) web.Handler {
 		if err != nil {
 			return err
 		}
-		c := &call{w: w, r: r, by: by, query: query, print: sha256.New()}
-		_, _ = io.WriteString(c.print, r.Method+"\n"+r.URL.EscapedPath()+"\n")
-		r.Body = io.NopCloser(io.TeeReader(r.Body, c.print))
-		return handle(c)
+		return handle(&call{w: w, r: r, by: by, query: query})
 	}
 }
 
@@ -81,24 +86,70 @@ func (c *call) id(name string) uuid.UUID {
 	return id
 }
 
-// read decodes the body.
-func (c *call) read(v any, options ...web.JSONOption) error { return web.ReadJSON(c.r, v, options...) }
+// creation is the body of a POST that makes something; In is what the domain takes for it.
+type creation[In any] interface {
+	domain(once accounts.Once) (In, error)
+}
+
+// readNew reads a creation.
+func readNew[Body creation[In], In any](c *call, options ...web.JSONOption) (in In, err error) {
+	var body Body
+	once, err := c.readOnce(&body, options...)
+	if err != nil {
+		return in, err
+	}
+	return body.domain(once)
+}
+
+// change is the body of a PATCH; Patch is what the domain takes for it.
+type change[Patch any] interface {
+	domain(ifVersion *int64) (Patch, error)
+}
+
+// readPatch reads a change and the version that it is meant for.
+func readPatch[Body change[Patch], Patch any](c *call) (patch Patch, err error) {
+	var body Body
+	if err := web.ReadJSON(c.r, &body); err != nil {
+		return patch, err
+	}
+	version, err := c.ifMatch()
+	if err != nil {
+		return patch, err
+	}
+	return body.domain(version)
+}
+
+// readOnce decodes the body and returns the idempotency key with the fingerprint of method,
+// path and body.
+func (c *call) readOnce(body any, options ...web.JSONOption) (accounts.Once, error) {
+	fingerprint := sha256.New()
+	_, _ = io.WriteString(fingerprint, c.r.Method+"\n"+c.r.URL.EscapedPath()+"\n")
+	c.r.Body = io.NopCloser(io.TeeReader(c.r.Body, fingerprint))
+	if err := web.ReadJSON(c.r, body, options...); err != nil {
+		return accounts.Once{}, err
+	}
+	key, err := idempotencyKey(c.r)
+	if err != nil || key == "" {
+		return accounts.Once{}, err
+	}
+	return accounts.Once{Key: key, Fingerprint: hex.EncodeToString(fingerprint.Sum(nil))}, nil
+}
 
 const maxKeyBytes = 255
 
-// once reads the idempotency key. The body must have been read before.
-func (c *call) once() (accounts.Once, error) {
-	key, err := web.OneHeader(c.r, "Idempotency-Key")
+// idempotencyKey is empty when there is none.
+func idempotencyKey(r *http.Request) (string, error) {
+	key, err := web.OneHeader(r, "Idempotency-Key")
 	if err != nil {
-		return accounts.Once{}, err
+		return "", err
 	}
-	if _, sent := c.r.Header["Idempotency-Key"]; !sent {
-		return accounts.Once{}, nil
+	if _, sent := r.Header["Idempotency-Key"]; !sent {
+		return "", nil
 	}
 	if key == "" || len(key) > maxKeyBytes || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return accounts.Once{}, invalid("Idempotency-Key", "1 to 255 visible ASCII characters")
+		return "", invalid("Idempotency-Key", "1 to 255 visible ASCII characters")
 	}
-	return accounts.Once{Key: key, Fingerprint: hex.EncodeToString(c.print.Sum(nil))}, nil
+	return key, nil
 }
 
 // otherVersion is no object's: versions begin at 1.
@@ -149,7 +200,19 @@ func (c *call) made(status int, version int64, repeated bool, v any) error {
 // replayed says that the answer is about what an earlier request did.
 func (c *call) replayed() { c.w.Header().Set("Idempotent-Replayed", "true") }
 
-// done answers a deletion.
+// remove deletes the version that the caller expects.
+func (c *call) remove(del func(ifVersion *int64) error) error {
+	version, err := c.ifMatch()
+	if err != nil {
+		return err
+	}
+	if err := del(version); err != nil {
+		return err
+	}
+	return c.done()
+}
+
+// done answers what leaves nothing to show.
 func (c *call) done() error {
 	return c.answer(http.StatusOK, struct {
 		Success bool `json:"success"`

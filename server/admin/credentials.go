@@ -97,15 +97,7 @@ func (a *api) listCredentials(c *call) error {
 }
 
 func (a *api) createCredential(c *call) error {
-	var body newCredential
-	if err := c.read(&body); err != nil {
-		return err
-	}
-	once, err := c.once()
-	if err != nil {
-		return err
-	}
-	in, err := body.domain(once)
+	in, err := readNew[newCredential](c)
 	if err != nil {
 		return err
 	}
@@ -127,15 +119,7 @@ func (a *api) getCredential(c *call) error {
 }
 
 func (a *api) updateCredential(c *call) error {
-	var body credentialPatch
-	if err := c.read(&body); err != nil {
-		return err
-	}
-	version, err := c.ifMatch()
-	if err != nil {
-		return err
-	}
-	patch, err := body.domain(version)
+	patch, err := readPatch[credentialPatch](c)
 	if err != nil {
 		return err
 	}
@@ -147,12 +131,7 @@ func (a *api) updateCredential(c *call) error {
 }
 
 func (a *api) deleteCredential(c *call) error {
-	version, err := c.ifMatch()
-	if err != nil {
-		return err
-	}
-	if err := a.accounts.DeleteCredential(c.r.Context(), c.by, c.account(), c.id("credential"), version); err != nil {
-		return err
-	}
-	return c.done()
+	return c.remove(func(ifVersion *int64) error {
+		return a.accounts.DeleteCredential(c.r.Context(), c.by, c.account(), c.id("credential"), ifVersion)
+	})
 }

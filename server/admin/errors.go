@@ -36,6 +36,7 @@ type refusal struct {
 
 var (
 	unauthenticated = refusal{http.StatusUnauthorized, "AuthenticationError", "Unauthenticated"}
+	forbidden       = refusal{http.StatusForbidden, "ForbiddenError", "Forbidden"}
 	badParameters   = refusal{http.StatusBadRequest, "BadParameters", "the request is invalid"}
 	unavailable     = refusal{http.StatusServiceUnavailable, "ServiceUnavailable", "temporarily unavailable, try again"}
 	internal        = refusal{http.StatusInternalServerError, "Internal", "internal error"}
@@ -92,8 +93,8 @@ func refuse(err error) (refusal, any) {
 	if broken, ok := errors.AsType[*accounts.InvalidError](err); ok {
 		return badParameters, broken.Fields
 	}
-	if denied, ok := errors.AsType[*authz.DeniedError](err); ok {
-		return refusal{http.StatusForbidden, "ForbiddenError", denied.Error()}, nil
+	if _, ok := errors.AsType[*authz.DeniedError](err); ok {
+		return forbidden, nil
 	}
 	if _, ok := errors.AsType[*tokens.TargetError](err); ok {
 		return badParameters, nil
@@ -124,7 +125,7 @@ func specific(err error, known refusal) refusal {
 // fail is the [web.FailFunc] of the native API.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if throttled, ok := errors.AsType[*tokens.ThrottledError](err); ok {
-		err = web.TooManyRequests(throttled.RetryAfter)
+		err = web.TooManyRequests(0, throttled.RetryAfter)
 	}
 	said, details := refuse(err)
 	if public, ok := errors.AsType[*web.Error](err); ok {
@@ -141,7 +142,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 			header.Set("Retry-After", "1")
 		}
 	case http.StatusTooManyRequests:
-		details = a.rateHeaders(header)
+		details = a.rateHeaders(header, limitOf(err))
 	}
 	header.Del("ETag")
 	header.Set("Content-Type", "application/problem+json")
@@ -149,9 +150,17 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	web.EventFrom(r.Context()).SetErrorKind(said.name)
 	// A client that went away is the only error left here, and nobody hears of it.
 	_ = web.WriteJSON(w, said.status, problem{
-		Type: "about:blank", Title: http.StatusText(said.status), Status: said.status, Detail: said.message,
+		Type: "about:blank", Title: http.StatusText(said.status), Status: said.status, Detail: detailOf(err, said),
 		Error: said.name, Message: said.message, Details: details,
 	})
+}
+
+// detailOf is the message, but for a denial, whose message is Prisme's for all of them.
+func detailOf(err error, said refusal) string {
+	if denied, ok := errors.AsType[*authz.DeniedError](err); ok {
+		return denied.Error()
+	}
+	return said.message
 }
 
 // challenge tells a caller what its bearer token lacks (RFC 6750, section 3).
@@ -172,14 +181,26 @@ func challenge(err error) string {
 	}
 }
 
+// limitOf is how much is allowed to who has been refused for asking too much, 0 when that is
+// not known.
+func limitOf(err error) int {
+	if public, ok := errors.AsType[*web.Error](err); ok {
+		return public.Limit
+	}
+	return 0
+}
+
 // rateHeaders repeats Retry-After in the forms that clients of Prisme read.
-func (a *api) rateHeaders(header http.Header) any {
+func (a *api) rateHeaders(header http.Header, limit int) any {
 	seconds, err := strconv.ParseInt(header.Get("Retry-After"), 10, 64)
 	if err != nil || seconds < 1 || seconds > math.MaxInt32 {
 		seconds = 1
 		header.Set("Retry-After", "1")
 	}
 	reset := a.now().Add(time.Duration(seconds) * time.Second)
+	if limit > 0 {
+		header.Set("X-RateLimit-Limit", strconv.Itoa(limit))
+	}
 	header.Set("X-RateLimit-Remaining", "0")
 	header.Set("X-RateLimit-Reset", strconv.FormatInt(reset.Unix(), 10))
 	return map[string]int64{"retryAfter": seconds}

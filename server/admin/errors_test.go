@@ -34,8 +34,8 @@ var rows = []row{
 	{"no token", authn.ErrNoToken, 401, "AuthenticationError", "Unauthenticated", map[string]string{"WWW-Authenticate": "Bearer"}, ""},
 	{"bad token", authn.ErrBadToken, 401, "AuthenticationError", "Unauthenticated", map[string]string{"WWW-Authenticate": `Bearer error="invalid_token"`}, ""},
 	{"bad secret", accounts.ErrUnauthenticated, 401, "AuthenticationError", "Unauthenticated", map[string]string{"WWW-Authenticate": "Bearer"}, ""},
-	{"no permission", &authz.DeniedError{Permission: "orgs:roles:read"}, 403, "ForbiddenError", "permission orgs:roles:read is needed", map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope", scope="orgs:roles:read"`}, ""},
-	{"never permitted", &authz.DeniedError{Reason: "no"}, 403, "ForbiddenError", "no", map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope"`}, ""},
+	{"no permission", &authz.DeniedError{Permission: "orgs:roles:read"}, 403, "ForbiddenError", "Forbidden", map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope", scope="orgs:roles:read"`}, ""},
+	{"never permitted", &authz.DeniedError{Reason: "no"}, 403, "ForbiddenError", "Forbidden", map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope"`}, ""},
 	{"absent", accounts.ErrNotFound, 404, "ObjectNotFound", "object not found", nil, ""},
 	{"taken", accounts.ErrExists, 409, "AlreadyUsed", "already taken", nil, ""},
 	{"full", accounts.ErrLimit, 409, "LimitReached", "limit reached", nil, ""},
@@ -56,7 +56,7 @@ var rows = []row{
 	{"storage", accounts.ErrUnavailable, 503, "ServiceUnavailable", "temporarily unavailable, try again", map[string]string{"Retry-After": "1"}, ""},
 	{"too slow", context.DeadlineExceeded, 503, "ServiceUnavailable", "temporarily unavailable, try again", map[string]string{"Retry-After": "1"}, ""},
 	{"gone away", context.Canceled, 503, "ServiceUnavailable", "temporarily unavailable, try again", map[string]string{"Retry-After": "1"}, ""},
-	{"throttled", &tokens.ThrottledError{RetryAfter: 1500 * time.Millisecond}, 429, "TooManyRequests", "too many requests", map[string]string{"Retry-After": "2", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1769860802"}, `{"retryAfter":2}`},
+	{"throttled", &tokens.ThrottledError{RetryAfter: 1500 * time.Millisecond}, 429, "TooManyRequests", "too many requests", map[string]string{"Retry-After": "2", "X-RateLimit-Limit": "", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1769860802"}, `{"retryAfter":2}`},
 	{"unknown", errors.New("pq: relation missing"), 500, "Internal", "internal error", nil, ""},
 
 	{"web malformed", web.BadRequest("bad"), 400, "BadParameters", "bad", nil, ""},
@@ -65,7 +65,7 @@ var rows = []row{
 	{"web type", web.UnsupportedMediaType("application/json"), 415, "UnsupportedMediaType", "the request body must be application/json", nil, ""},
 	{"web no route", web.NotFound(), 404, "NotFoundError", "no such resource", nil, ""},
 	{"web method", web.MethodNotAllowed("GET, HEAD"), 405, "MethodNotAllowed", "this resource does not have that method", map[string]string{"Allow": "GET, HEAD"}, ""},
-	{"web too many", web.TooManyRequests(7 * time.Second), 429, "TooManyRequests", "too many requests", map[string]string{"Retry-After": "7", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1769860807"}, `{"retryAfter":7}`},
+	{"web too many", web.TooManyRequests(30, 7*time.Second), 429, "TooManyRequests", "too many requests", map[string]string{"Retry-After": "7", "X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1769860807"}, `{"retryAfter":7}`},
 	{"web unavailable", web.Unavailable(9*time.Second, errors.New("cause")), 503, "ServiceUnavailable", "temporarily unavailable", map[string]string{"Retry-After": "9"}, ""},
 	{"web plain http", &web.Error{Status: 403, Kind: web.KindInsecureTransport, Message: "TLS only"}, 403, "InsecureTransport", "TLS only", map[string]string{"WWW-Authenticate": ""}, ""},
 	{"web internal", web.Internal(errors.New("cause")), 500, "Internal", "internal error", nil, ""},
@@ -85,6 +85,14 @@ func TestEveryErrorHasItsAnswer(t *testing.T) {
 	}
 }
 
+// reason is the text, but for a denial.
+func (r row) reason() string {
+	if denied, ok := errors.AsType[*authz.DeniedError](r.err); ok {
+		return denied.Error()
+	}
+	return r.text
+}
+
 func (r row) check(t *testing.T, answer *http.Response) {
 	t.Helper()
 	defer func() { _ = answer.Body.Close() }()
@@ -99,7 +107,7 @@ func (r row) check(t *testing.T, answer *http.Response) {
 	if answer.StatusCode != r.status || body.Status != r.status || body.Title != http.StatusText(r.status) {
 		t.Errorf("status %d, in the body %d %q, want %d", answer.StatusCode, body.Status, body.Title, r.status)
 	}
-	if body.Error != r.class || body.Message != r.text || body.Detail != r.text || string(body.Details) != r.detail {
+	if body.Error != r.class || body.Message != r.text || body.Detail != r.reason() || string(body.Details) != r.detail {
 		t.Errorf("got %+v, want %+v", body, r)
 	}
 	header := answer.Header

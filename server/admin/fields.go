@@ -96,10 +96,13 @@ func (f *fieldErrors) text(field string, member web.Field[string]) accounts.Opti
 	return clearable(member)
 }
 
+// lastYear is the last that a date of RFC 3339 can spell.
+const lastYear = 9999
+
 // expiry reads a time that null leaves open.
 func (f *fieldErrors) expiry(field string, member web.Field[time.Time]) accounts.Optional[time.Time] {
-	if member.Set && !member.Null && member.Value.IsZero() {
-		f.add(field, "must be in the future")
+	if member.Set && !member.Null && (member.Value.IsZero() || member.Value.UTC().Year() > lastYear) {
+		f.add(field, "must be in the future, before the year 10000")
 	}
 	return converted(member, stored)
 }

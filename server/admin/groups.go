@@ -30,6 +30,12 @@ type newGroup struct {
 	Members []string `json:"members"`
 }
 
+func (n newGroup) domain(once accounts.Once) (accounts.NewGroup, error) {
+	var bad fieldErrors
+	in := accounts.NewGroup{Name: n.Name, Roles: n.Roles, Members: bad.ids("members", n.Members), Once: once}
+	return in, bad.err()
+}
+
 type groupPatch struct {
 	Name    web.Field[string]   `json:"name"`
 	Roles   web.Field[[]string] `json:"roles"`
@@ -60,17 +66,8 @@ func (a *api) listGroups(c *call) error {
 }
 
 func (a *api) createGroup(c *call) error {
-	var body newGroup
-	if err := c.read(&body); err != nil {
-		return err
-	}
-	once, err := c.once()
+	in, err := readNew[newGroup](c)
 	if err != nil {
-		return err
-	}
-	var bad fieldErrors
-	in := accounts.NewGroup{Name: body.Name, Roles: body.Roles, Members: bad.ids("members", body.Members), Once: once}
-	if err := bad.err(); err != nil {
 		return err
 	}
 	made, repeated, err := a.accounts.CreateGroup(c.r.Context(), c.by, c.org(), in)
@@ -89,15 +86,7 @@ func (a *api) getGroup(c *call) error {
 }
 
 func (a *api) updateGroup(c *call) error {
-	var body groupPatch
-	if err := c.read(&body); err != nil {
-		return err
-	}
-	version, err := c.ifMatch()
-	if err != nil {
-		return err
-	}
-	patch, err := body.domain(version)
+	patch, err := readPatch[groupPatch](c)
 	if err != nil {
 		return err
 	}
@@ -109,12 +98,7 @@ func (a *api) updateGroup(c *call) error {
 }
 
 func (a *api) deleteGroup(c *call) error {
-	version, err := c.ifMatch()
-	if err != nil {
-		return err
-	}
-	if err := a.accounts.DeleteGroup(c.r.Context(), c.by, c.org(), c.id("group"), version); err != nil {
-		return err
-	}
-	return c.done()
+	return c.remove(func(ifVersion *int64) error {
+		return a.accounts.DeleteGroup(c.r.Context(), c.by, c.org(), c.id("group"), ifVersion)
+	})
 }

@@ -34,6 +34,10 @@ func (a *api) issueToken(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r, nil); err != nil {
 		return err
 	}
+	// One proof a request: a second one must not be passed over in silence.
+	if scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Basic") {
+		return invalid("Authorization", "must not come with a clientSecret in the body")
+	}
 	var body tokenBody
 	if err := web.ReadJSON(r, &body); err != nil {
 		return err

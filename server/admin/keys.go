@@ -38,10 +38,7 @@ func (a *api) rotateKeys(c *call) error {
 	var body struct {
 		Force bool `json:"force"`
 	}
-	if err := c.read(&body, web.OptionalBody); err != nil {
-		return err
-	}
-	once, err := c.once()
+	once, err := c.readOnce(&body, web.OptionalBody)
 	if err != nil {
 		return err
 	}

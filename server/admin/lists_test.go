@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/signet-issuer/signet/accounts"
 )
 
 func TestListsHavePages(t *testing.T) {
@@ -65,9 +67,68 @@ func TestListsRefuseOtherQueries(t *testing.T) {
 	for _, query := range []string{"from=yesterday", "to=2026-01-31", "cursor=", "cursor=x", "cursor=0199c1a2-7f34-7cc1-9d1e-3a5b8f2c4d01", "page=1", "limit=0"} {
 		s.sys(t, "GET", "/v2/orgs/acme/audit-events?"+query, "").refused(t, 400, "BadParameters")
 	}
-	for _, path := range []string{"/v2/orgs/acme", "/v2/keys", "/v2/orgs/acme/service-accounts/x/tokens"} {
-		s.sys(t, "GET", path+"?page=1", "").refused(t, 400, "BadParameters")
+	for _, path := range []string{"/v2/orgs/acme?page=1", "/v2/keys?page=1", "/v2/orgs/acme/service-accounts/x/tokens?search=x"} {
+		s.sys(t, "GET", path, "").refused(t, 400, "BadParameters")
 	}
+}
+
+func TestLiveTokensHavePages(t *testing.T) {
+	s := start(t)
+	s.Org(t, "acme")
+	bot := s.Machine(t, "acme", "bot", accounts.RoleAPI)
+	for range 5 {
+		s.Token(t, bot.Login)
+	}
+	seen := map[string]bool{}
+	for page, want := range map[string]int{"1": 2, "2": 2, "3": 1, "4": 0} {
+		got := s.sys(t, "GET", "/v2/orgs/acme/service-accounts/bot/tokens?limit=2&page="+page, "").wants(t, 200)
+		listed := got.results(t, "jti")
+		if len(listed) != want {
+			t.Errorf("page %s has %d tokens, want %d", page, len(listed), want)
+		}
+		for _, jti := range listed {
+			seen[jti] = true
+		}
+	}
+	if len(seen) != 5 {
+		t.Errorf("the pages show %d tokens, want 5", len(seen))
+	}
+}
+
+// What is meant for one version must not be done to another, also where nothing has a version.
+func TestI19_UnversionedWritesRefuseIfMatch(t *testing.T) {
+	s := start(t)
+	s.Org(t, "acme")
+	bot := s.Machine(t, "acme", "bot", accounts.RoleAPI)
+	secrets := "/v2/orgs/acme/service-accounts/bot/credentials/" + bot.Credential.ID.String() + "/secrets"
+	for _, write := range [][2]string{
+		{"POST", secrets},
+		{"DELETE", secrets + "/" + bot.Credential.ID.String()},
+		{"POST", "/v2/keys/rotate"},
+		{"DELETE", "/v2/orgs/acme/service-accounts/bot/tokens"},
+		{"POST", "/v2/orgs"},
+	} {
+		s.sys(t, write[0], write[1], "", ifMatch(`"99"`)).refused(t, 400, "BadParameters")
+	}
+	s.sys(t, "GET", secrets, "", ifMatch(`"99"`)).wants(t, 200)
+}
+
+func TestStandard08_TokenDoorTakesOneProof(t *testing.T) {
+	s := start(t)
+	s.Org(t, "acme")
+	bot := s.Machine(t, "acme", "bot", accounts.RoleAPI)
+	body := `{"clientSecret":"` + bot.Secret + `"}`
+	s.call(t, "POST", "/v2/orgs/acme/service-accounts/bot/token", body, bot.Basic()).refused(t, 400, "BadParameters")
+	s.call(t, "POST", "/v2/orgs/acme/service-accounts/bot/token", body).wants(t, 200)
+}
+
+func TestExpiryFitsRFC3339(t *testing.T) {
+	s := start(t)
+	s.Org(t, "acme")
+	s.Machine(t, "acme", "bot", accounts.RoleAPI)
+	path := "/v2/orgs/acme/service-accounts/bot/credentials"
+	s.sys(t, "POST", path, `{"kind":"secret","name":"x","expiresAt":"9999-12-31T23:59:59-23:59"}`).refused(t, 400, "BadParameters")
+	s.sys(t, "POST", path, `{"kind":"secret","name":"x","expiresAt":"9999-12-31T23:59:59Z"}`).wants(t, 201)
 }
 
 func TestAuditEventsHaveACursor(t *testing.T) {

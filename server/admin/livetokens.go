@@ -24,11 +24,16 @@ func wireToken(t tokens.LiveToken) tokenWire {
 }
 
 func (a *api) listTokens(c *call) error {
+	q, err := c.page()
+	if err != nil {
+		return err
+	}
 	found, err := a.registry.List(c.r.Context(), c.by, c.account())
 	if err != nil {
 		return err
 	}
-	return c.list(listOf(found, len(found), wireToken))
+	first := min(q.Offset, len(found))
+	return c.list(listOf(found[first:min(first+q.Limit, len(found))], len(found), wireToken))
 }
 
 func (a *api) revokeTokens(c *call) error {

@@ -66,6 +66,7 @@ func (p orgPatch) domain(ifVersion *int64) (accounts.OrgPatch, error) {
 		Disabled:           present(&bad, "disabled", p.Disabled),
 		IfVersion:          ifVersion,
 	}
+	patch.DefaultRole.Value = roleName(patch.DefaultRole.Value)
 	return patch, bad.err()
 }
 
@@ -82,15 +83,7 @@ func (a *api) listOrgs(c *call) error {
 }
 
 func (a *api) createOrg(c *call) error {
-	var body newOrg
-	if err := c.read(&body); err != nil {
-		return err
-	}
-	once, err := c.once()
-	if err != nil {
-		return err
-	}
-	in, err := body.domain(once)
+	in, err := readNew[newOrg](c)
 	if err != nil {
 		return err
 	}
@@ -110,19 +103,10 @@ func (a *api) getOrg(c *call) error {
 }
 
 func (a *api) updateOrg(c *call) error {
-	var body orgPatch
-	if err := c.read(&body); err != nil {
-		return err
-	}
-	version, err := c.ifMatch()
+	patch, err := readPatch[orgPatch](c)
 	if err != nil {
 		return err
 	}
-	patch, err := body.domain(version)
-	if err != nil {
-		return err
-	}
-	patch.DefaultRole.Value = roleName(patch.DefaultRole.Value)
 	changed, err := a.accounts.UpdateOrg(c.r.Context(), c.by, c.org(), patch)
 	if err != nil {
 		return err
@@ -131,12 +115,7 @@ func (a *api) updateOrg(c *call) error {
 }
 
 func (a *api) deleteOrg(c *call) error {
-	version, err := c.ifMatch()
-	if err != nil {
-		return err
-	}
-	if err := a.accounts.DeleteOrg(c.r.Context(), c.by, c.org(), version); err != nil {
-		return err
-	}
-	return c.done()
+	return c.remove(func(ifVersion *int64) error {
+		return a.accounts.DeleteOrg(c.r.Context(), c.by, c.org(), ifVersion)
+	})
 }

@@ -37,6 +37,15 @@ type newRole struct {
 	Delegable   bool     `json:"delegable"`
 }
 
+func (n newRole) domain(once accounts.Once) (accounts.NewRole, error) {
+	var bad fieldErrors
+	in := accounts.NewRole{
+		Slug: n.Slug, Name: n.Name, Permissions: bad.set("permissions", n.Permissions),
+		Delegable: n.Delegable, Once: once,
+	}
+	return in, bad.err()
+}
+
 type rolePatch struct {
 	Name        web.Field[string]   `json:"name"`
 	Permissions web.Field[[]string] `json:"permissions"`
@@ -69,20 +78,8 @@ func (a *api) listRoles(c *call) error {
 }
 
 func (a *api) createRole(c *call) error {
-	var body newRole
-	if err := c.read(&body); err != nil {
-		return err
-	}
-	once, err := c.once()
+	in, err := readNew[newRole](c)
 	if err != nil {
-		return err
-	}
-	var bad fieldErrors
-	in := accounts.NewRole{
-		Slug: body.Slug, Name: body.Name, Permissions: bad.set("permissions", body.Permissions),
-		Delegable: body.Delegable, Once: once,
-	}
-	if err := bad.err(); err != nil {
 		return err
 	}
 	made, repeated, err := a.accounts.CreateRole(c.r.Context(), c.by, c.org(), in)
@@ -101,15 +98,7 @@ func (a *api) getRole(c *call) error {
 }
 
 func (a *api) updateRole(c *call) error {
-	var body rolePatch
-	if err := c.read(&body); err != nil {
-		return err
-	}
-	version, err := c.ifMatch()
-	if err != nil {
-		return err
-	}
-	patch, err := body.domain(version)
+	patch, err := readPatch[rolePatch](c)
 	if err != nil {
 		return err
 	}
@@ -121,12 +110,7 @@ func (a *api) updateRole(c *call) error {
 }
 
 func (a *api) deleteRole(c *call) error {
-	version, err := c.ifMatch()
-	if err != nil {
-		return err
-	}
-	if err := a.accounts.DeleteRole(c.r.Context(), c.by, c.org(), c.role(), version); err != nil {
-		return err
-	}
-	return c.done()
+	return c.remove(func(ifVersion *int64) error {
+		return a.accounts.DeleteRole(c.r.Context(), c.by, c.org(), c.role(), ifVersion)
+	})
 }

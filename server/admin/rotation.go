@@ -20,10 +20,7 @@ type rotatedAccount struct {
 
 func (a *api) rotateAccount(c *call) error {
 	var body rotationBody
-	if err := c.read(&body, web.OptionalBody); err != nil {
-		return err
-	}
-	once, err := c.once()
+	once, err := c.readOnce(&body, web.OptionalBody)
 	if err != nil {
 		return err
 	}

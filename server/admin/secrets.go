@@ -45,6 +45,12 @@ type newSecret struct {
 	ExpiresAt web.Field[time.Time] `json:"expiresAt"`
 }
 
+func (n newSecret) domain(once accounts.Once) (accounts.NewSecret, error) {
+	var bad fieldErrors
+	in := accounts.NewSecret{ExpiresAt: bad.expiry("expiresAt", n.ExpiresAt).Value, Once: once}
+	return in, bad.err()
+}
+
 func (a *api) listSecrets(c *call) error {
 	found, err := a.accounts.Secrets(c.r.Context(), c.by, c.account(), c.id("credential"))
 	if err != nil {
@@ -54,17 +60,8 @@ func (a *api) listSecrets(c *call) error {
 }
 
 func (a *api) addSecret(c *call) error {
-	var body newSecret
-	if err := c.read(&body, web.OptionalBody); err != nil {
-		return err
-	}
-	once, err := c.once()
+	in, err := readNew[newSecret](c, web.OptionalBody)
 	if err != nil {
-		return err
-	}
-	var bad fieldErrors
-	in := accounts.NewSecret{ExpiresAt: bad.expiry("expiresAt", body.ExpiresAt).Value, Once: once}
-	if err := bad.err(); err != nil {
 		return err
 	}
 	made, err := a.accounts.AddSecret(c.r.Context(), c.by, c.account(), c.id("credential"), in)

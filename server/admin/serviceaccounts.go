@@ -134,15 +134,7 @@ func (a *api) listAccounts(c *call) error {
 }
 
 func (a *api) createAccount(c *call) error {
-	var body newAccount
-	if err := c.read(&body); err != nil {
-		return err
-	}
-	once, err := c.once()
-	if err != nil {
-		return err
-	}
-	in, err := body.domain(once)
+	in, err := readNew[newAccount](c)
 	if err != nil {
 		return err
 	}
@@ -162,15 +154,7 @@ func (a *api) getAccount(c *call) error {
 }
 
 func (a *api) updateAccount(c *call) error {
-	var body accountPatch
-	if err := c.read(&body); err != nil {
-		return err
-	}
-	version, err := c.ifMatch()
-	if err != nil {
-		return err
-	}
-	patch, err := body.domain(version)
+	patch, err := readPatch[accountPatch](c)
 	if err != nil {
 		return err
 	}
@@ -182,12 +166,7 @@ func (a *api) updateAccount(c *call) error {
 }
 
 func (a *api) deleteAccount(c *call) error {
-	version, err := c.ifMatch()
-	if err != nil {
-		return err
-	}
-	if err := a.accounts.DeleteAccount(c.r.Context(), c.by, c.account(), version); err != nil {
-		return err
-	}
-	return c.done()
+	return c.remove(func(ifVersion *int64) error {
+		return a.accounts.DeleteAccount(c.r.Context(), c.by, c.account(), ifVersion)
+	})
 }

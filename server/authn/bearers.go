@@ -35,12 +35,12 @@ type Revocations interface {
 // token is not known; those that read a request also [ErrNoToken], and a [*web.Error] of
 // kind too many requests to a source that has failed too often.
 type Bearers struct {
-	Keys     *tokens.Keys
-	Accounts *accounts.Service
-	Registry Revocations
-	Limiter  web.Limiter
-	Issuer   string
-	Now      func() time.Time
+	Keys        *tokens.Keys
+	Accounts    *accounts.Service
+	Revocations Revocations
+	Limiter     web.Limiter
+	Issuer      string
+	Now         func() time.Time
 }
 
 // Bearer is an honoured token: what it says, and what truth says of the credential behind it.
@@ -58,7 +58,7 @@ func (b *Bearers) Principal(r *http.Request) (authz.Principal, error) {
 	}
 	standing := bearer.Standing
 	principal := authz.Principal{
-		OrgID: standing.OrgID, OrgSlug: standing.OrgSlug, System: standing.System(),
+		OrgID: standing.OrgID, System: standing.System(),
 		AccountID: standing.AccountID, Subject: standing.Subject(),
 		Permissions: bearer.Claims.Scope.Intersect(authz.AdminScopes), Holds: standing.Allowed(),
 		CorrelationID: web.CorrelationID(r.Context()),
@@ -98,19 +98,36 @@ func (b *Bearers) FromRequest(r *http.Request) (Bearer, error) {
 func (b *Bearers) refuse(ctx context.Context) error {
 	key := sourceKey(web.ClientAddr(ctx))
 	if ok, after := b.Limiter.Allow(ctx, key, failuresPerSource, failureWindow); !ok {
-		return web.TooManyRequests(after)
+		return web.TooManyRequests(failuresPerSource, after)
 	}
 	return ErrBadToken
 }
 
-// Inspect says what a token of any audience is worth now.
-func (b *Bearers) Inspect(ctx context.Context, raw string) (tokens.Claims, accounts.Standing, error) {
-	bearer, err := b.inspect(ctx, raw, func(tokens.Claims) bool { return true })
-	return bearer.Claims, bearer.Standing, err
+// Inspect says what a token of any audience is worth now. Asking is who wants to know, as
+// just read: its key set is known before the token is judged.
+func (b *Bearers) Inspect(ctx context.Context, asking accounts.Standing, raw string) (Bearer, error) {
+	if err := b.catchUp(ctx, asking); err != nil {
+		return Bearer{}, err
+	}
+	return b.inspect(ctx, raw, func(tokens.Claims) bool { return true })
 }
 
-// Read checks who made a token and returns what it says. Whether it is still honoured is not asked.
-func (b *Bearers) Read(ctx context.Context, raw string) (tokens.Claims, error) {
+// Read checks who made a token and returns what it says. Whether it is still honoured is not
+// asked. Asking is as for [Bearers.Inspect].
+func (b *Bearers) Read(ctx context.Context, asking accounts.Standing, raw string) (tokens.Claims, error) {
+	if err := b.catchUp(ctx, asking); err != nil {
+		return tokens.Claims{}, err
+	}
+	return b.read(ctx, raw)
+}
+
+// catchUp makes sure that the keys are at least as new as a standing that was just read, so
+// that a dropped key is not honoured and a new one is known.
+func (b *Bearers) catchUp(ctx context.Context, standing accounts.Standing) error {
+	return b.Keys.Refresh(ctx, standing.KeySetVersion)
+}
+
+func (b *Bearers) read(ctx context.Context, raw string) (tokens.Claims, error) {
 	_, payload, err := verify.VerifySignature(ctx, raw, ownKeys{b.Keys})
 	if err != nil {
 		return tokens.Claims{}, ErrBadToken
@@ -122,20 +139,14 @@ func (b *Bearers) Read(ctx context.Context, raw string) (tokens.Claims, error) {
 	return claims, nil
 }
 
-// CatchUp makes sure that the keys are at least as new as a standing that was just read, so
-// that a dropped key is not honoured and a new one is known.
-func (b *Bearers) CatchUp(ctx context.Context, standing accounts.Standing) error {
-	return b.Keys.Refresh(ctx, standing.KeySetVersion)
-}
-
 func (b *Bearers) forIssuer(claims tokens.Claims) bool {
 	return slices.Contains(claims.Audience, b.Issuer)
 }
 
 // inspect asks memory first and truth only about what this server has signed.
 func (b *Bearers) inspect(ctx context.Context, raw string, wanted func(tokens.Claims) bool) (Bearer, error) {
-	version := b.Keys.Version() // at most that of the keys that Read uses
-	claims, err := b.Read(ctx, raw)
+	version := b.Keys.Version() // at most that of the keys that read uses
+	claims, err := b.read(ctx, raw)
 	if err != nil {
 		return Bearer{}, err
 	}
@@ -151,17 +162,17 @@ func (b *Bearers) inspect(ctx context.Context, raw string, wanted func(tokens.Cl
 	}
 	if standing.KeySetVersion > version {
 		// The key may have been dropped since.
-		if err := b.CatchUp(ctx, standing); err != nil {
+		if err := b.catchUp(ctx, standing); err != nil {
 			return Bearer{}, err
 		}
-		if _, err := b.Read(ctx, raw); err != nil {
+		if _, err := b.read(ctx, raw); err != nil {
 			return Bearer{}, err
 		}
 	}
 	if !claims.BackedBy(standing, b.Now()) {
 		return Bearer{}, ErrBadToken
 	}
-	revoked, err := b.Registry.Revoked(ctx, claims.ID, standing.AccountID)
+	revoked, err := b.Revocations.Revoked(ctx, claims.ID, standing.AccountID)
 	if err != nil {
 		return Bearer{}, err
 	}

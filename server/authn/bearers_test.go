@@ -43,7 +43,7 @@ func doorOf(env *testenv.Env) web.Surface {
 			return err
 		}
 		return web.WriteJSON(w, http.StatusOK, map[string]any{
-			"org": p.OrgSlug, "orgId": p.OrgID, "system": p.System, "account": p.AccountID, "subject": p.Subject,
+			"orgId": p.OrgID, "system": p.System, "account": p.AccountID, "subject": p.Subject,
 			"permissions": p.Permissions.String(), "holds": p.Holds.String(),
 			"correlation": p.CorrelationID, "source": p.Source,
 		})
@@ -78,7 +78,7 @@ func TestPrincipal(t *testing.T) {
 	answer, _ := enter(t, env, testenv.Bearer(token),
 		testenv.Header("X-Correlation-Id", "request-1"), testenv.Header("X-Forwarded-For", "192.0.2.7"))
 	want := map[string]any{
-		"org": "acme", "orgId": mixed.Account.OrgID.String(), "system": false, "account": mixed.Account.ID.String(),
+		"orgId": mixed.Account.OrgID.String(), "system": false, "account": mixed.Account.ID.String(),
 		"subject": "sa:acme:mixed", "permissions": "orgs:tokens:read", "holds": "api:read orgs:tokens:*",
 		"correlation": "request-1", "source": "192.0.2.7",
 	}
@@ -204,7 +204,7 @@ func TestI11_UnavailableIsNotBad(t *testing.T) {
 		if answer, _ := enter(t, env, testenv.Bearer(token)); answer.Status != 503 || answer.Header.Get("Retry-After") != "1" {
 			t.Errorf("cache %v: %d", cache, answer.Status)
 		}
-		_, _, err := env.Bearers.Inspect(t.Context(), token)
+		_, err := env.Bearers.Inspect(t.Context(), accounts.Standing{}, token)
 		if !errors.Is(err, accounts.ErrUnavailable) {
 			t.Errorf("Inspect: %v", err)
 		}
@@ -234,15 +234,15 @@ func TestRead(t *testing.T) {
 	env := start(t)
 	token := env.Token(t, env.Admin)
 	env.Clock.Advance(time.Hour)
-	claims, err := env.Bearers.Read(t.Context(), token)
+	claims, err := env.Bearers.Read(t.Context(), accounts.Standing{}, token)
 	if err != nil || claims.Subject != "sa:system:admin" || !claims.Scope.Equal(authz.MustSet("orgs:*")) {
 		t.Errorf("%+v, %v", claims, err)
 	}
-	if _, _, err := env.Bearers.Inspect(t.Context(), token); !errors.Is(err, authn.ErrBadToken) {
+	if _, err := env.Bearers.Inspect(t.Context(), accounts.Standing{}, token); !errors.Is(err, authn.ErrBadToken) {
 		t.Errorf("Inspect of an expired token: %v", err)
 	}
 	forged := env.Forge(t, map[string]any{"typ": "JWT"}, testenv.Payload(t, token))
-	if got, err := env.Bearers.Read(t.Context(), forged); !errors.Is(err, authn.ErrBadToken) || got.ID != (tokens.Claims{}).ID {
+	if got, err := env.Bearers.Read(t.Context(), accounts.Standing{}, forged); !errors.Is(err, authn.ErrBadToken) || got.ID != (tokens.Claims{}).ID {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -31,11 +31,11 @@ func failed(ctx context.Context, limiter web.Limiter, from netip.Addr, name stri
 	byClaim, afterClaim := limiter.Allow(ctx, sourceKey(from)+" "+name, failuresPerClaim, failureWindow)
 	switch {
 	case !bySource && !byClaim:
-		return web.TooManyRequests(max(afterSource, afterClaim))
+		return web.TooManyRequests(failuresPerClaim, max(afterSource, afterClaim))
 	case !bySource:
-		return web.TooManyRequests(afterSource)
+		return web.TooManyRequests(failuresPerSource, afterSource)
 	case !byClaim:
-		return web.TooManyRequests(afterClaim)
+		return web.TooManyRequests(failuresPerClaim, afterClaim)
 	}
 	return accounts.ErrUnauthenticated
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/internal/testenv"
 	"github.com/signet-issuer/signet/server/authn"
 )
@@ -190,7 +191,7 @@ func TestHazard15_EveryChangedByte(t *testing.T) {
 	env := start(t, func(c *testenv.Config) { c.Limiter = generous{} })
 	token := env.Token(t, env.Admin)
 	refused := func(changed string) {
-		if _, err := env.Bearers.Read(t.Context(), changed); !errors.Is(err, authn.ErrBadToken) {
+		if _, err := env.Bearers.Read(t.Context(), accounts.Standing{}, changed); !errors.Is(err, authn.ErrBadToken) {
 			t.Fatalf("%v", err)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/signet-issuer/signet/authz"
 	"github.com/signet-issuer/signet/server/authn"
 	"github.com/signet-issuer/signet/server/web"
-	"github.com/signet-issuer/signet/tokens"
 )
 
 // A caller may ask about so many tokens that are inactive, or not for it to know, before it
@@ -68,7 +67,7 @@ func (s *surface) introspect(w http.ResponseWriter, r *http.Request) error {
 // caller is who asks about a token.
 type caller struct {
 	standing    accounts.Standing
-	readsTokens bool // of its org
+	readsTokens bool // has the permission to read tokens, by what it proves itself with
 }
 
 // caller proves who asks: a client by its credentials, or any account by a token for the issuer.
@@ -82,7 +81,7 @@ func (s *surface) caller(r *http.Request, form url.Values) (caller, error) {
 		standing := client.Standing()
 		return caller{standing: standing, readsTokens: standing.Allowed().Covers(permission)}, nil
 	}
-	if form.Has("client_secret") || form.Has("client_assertion") {
+	if form.Has("client_secret") || form.Has("client_assertion") || form.Has("client_assertion_type") {
 		return caller{}, errTwoCallers
 	}
 	bearer, err := s.Bearers.FromRequest(r)
@@ -96,16 +95,14 @@ var errTwoCallers = refuse(http.StatusBadRequest, "invalid_request", "more than 
 
 // lookUp says what the caller may know about the token.
 func (s *surface) lookUp(ctx context.Context, asking caller, raw string) (any, error) {
-	if err := s.Bearers.CatchUp(ctx, asking.standing); err != nil {
-		return nil, err
-	}
-	claims, standing, err := s.Bearers.Inspect(ctx, raw)
+	found, err := s.Bearers.Inspect(ctx, asking.standing, raw)
 	if err != nil && !errors.Is(err, authn.ErrBadToken) {
 		return nil, err
 	}
-	if err != nil || !s.maySee(asking, claims, standing) {
+	if err != nil || !s.maySee(asking, found) {
 		return s.sayInactive(ctx, asking)
 	}
+	claims := found.Claims
 	answer := introspection{
 		Active: true, Scope: claims.Scope.String(), ClientID: claims.ClientID, Subject: claims.Subject,
 		Audience: claims.Audience, Issuer: claims.Issuer, ExpiresAt: claims.ExpiresAt.Unix(), IssuedAt: claims.IssuedAt.Unix(),
@@ -120,18 +117,21 @@ func (s *surface) lookUp(ctx context.Context, asking caller, raw string) (any, e
 func (s *surface) sayInactive(ctx context.Context, asking caller) (any, error) {
 	key := "oauth:inactive:" + asking.standing.AccountID.String()
 	if ok, after := s.Limiter.Allow(ctx, key, inactivePerCaller, inactiveWindow); !ok {
-		return nil, web.TooManyRequests(after)
+		return nil, web.TooManyRequests(inactivePerCaller, after)
 	}
 	return inactive{}, nil
 }
 
-// maySee: its own account's tokens, those for a resource server of its org with the
-// permission to read tokens, and for the system org everything.
-func (s *surface) maySee(asking caller, claims tokens.Claims, token accounts.Standing) bool {
-	if asking.standing.System() || asking.standing.AccountID == token.AccountID {
+// maySee: its own account's tokens and, with the permission to read tokens, those for a
+// resource server of its org, and for the system org everything.
+func (s *surface) maySee(asking caller, token authn.Bearer) bool {
+	if asking.standing.AccountID == token.Standing.AccountID {
 		return true
 	}
-	return asking.readsTokens && slices.ContainsFunc(claims.Audience, func(audience string) bool {
+	if !asking.readsTokens {
+		return false
+	}
+	return asking.standing.System() || slices.ContainsFunc(token.Claims.Audience, func(audience string) bool {
 		return accounts.OwnsAudience(s.Issuer, asking.standing.OrgSlug, asking.standing.Audiences, audience)
 	})
 }

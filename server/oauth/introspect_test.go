@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,14 +104,76 @@ func TestStandard29_WhoSeesWhat(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) { wantActive(t, env, tc.asking, tc.token, tc.want) })
 	}
-	// A bearer has the permissions of its token, not of its account.
-	wide, narrow := env.Token(t, api.Login, "resource", env.Issuer), env.Token(t, env.Admin, "scope", "orgs:settings:read")
-	for bearer, want := range map[string]bool{wide: true, narrow: true} {
-		answer := env.Post(t, "/introspect", url.Values{"token": {natural}}, testenv.Bearer(bearer))
-		if answer.JSON(t)["active"] != want {
-			t.Errorf("by Bearer: %s", answer.Body)
+}
+
+// A bearer has the permissions of its token, and a client those of its credential, not of the
+// account: in the system org too.
+func TestStandard29_I34_NarrowedCallersSeeLess(t *testing.T) {
+	env, bot := start(t)
+	env.Role(t, "acme", "watcher", "orgs:tokens:read", "orgs:roles:read")
+	watcher := env.Machine(t, "acme", "watcher", "watcher")
+	robot := env.Machine(t, "system", "robot", "owner")
+	clerk := env.Machine(t, "system", "clerk", "owner", func(in *accounts.NewAccount) { in.Scopes = authz.MustSet("orgs:settings:*") })
+	natural := env.Token(t, bot.Login)
+	narrow := func(login testenv.Login, scope string) string {
+		return env.Token(t, login, "scope", scope, "resource", env.Issuer)
+	}
+	robots := narrow(robot.Login, "orgs:roles:read")
+	for _, tc := range []struct {
+		name   string
+		caller func(*http.Request)
+		token  string
+		want   bool
+	}{
+		{"whole", testenv.Bearer(env.Token(t, watcher.Login)), natural, true},
+		{"narrowed to it", testenv.Bearer(narrow(watcher.Login, "orgs:tokens:read")), natural, true},
+		{"narrowed to else", testenv.Bearer(narrow(watcher.Login, "orgs:roles:read")), natural, false},
+		{"system, whole", testenv.Bearer(env.Token(t, robot.Login)), natural, true},
+		{"system, narrowed to it", testenv.Bearer(narrow(robot.Login, "orgs:tokens:read")), natural, true},
+		{"system, narrowed to else", testenv.Bearer(robots), natural, false},
+		{"system, narrowed to else, its own", testenv.Bearer(robots), robots, true},
+		{"system, client", robot.Basic(), natural, true},
+		{"system, client without it", clerk.Basic(), natural, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			answer := env.Post(t, "/introspect", url.Values{"token": {tc.token}}, tc.caller)
+			if answer.JSON(t)["active"] != tc.want {
+				t.Errorf("%s", answer.Body)
+			}
+		})
+	}
+}
+
+func TestStandard30_InactiveSaysNothing(t *testing.T) {
+	env, bot := start(t)
+	neighbour := env.Machine(t, "acme", "neighbour", "api")
+	expired, ended := env.Token(t, bot.Login), env.Token(t, neighbour.Login)
+	env.Clock.Advance(time.Hour)
+	revoked, others := env.Token(t, bot.Login), env.Token(t, neighbour.Login)
+	revoke(t, env, bot.Login, revoked)
+	var first testenv.Answer
+	for name, token := range map[string]string{
+		"no token": "nothing", "parts of nothing": "a.b.c", "forged": revoked + "x", "expired": expired, "revoked": revoked,
+		"another's": others, "another's, expired": ended, "hostile": strings.Repeat(".", 15<<10), "of another issuer": foreignToken(t, env, others),
+	} {
+		answer := env.Post(t, "/introspect", url.Values{"token": {token}}, bot.Basic())
+		answer.Header.Del("X-Correlation-Id")
+		answer.Header.Del("Date")
+		if first.Body == "" {
+			first = answer
+		}
+		if answer.Status != http.StatusOK || answer.Body != `{"active":false}` || !sameHeader(answer.Header, first.Header) {
+			t.Errorf("%s: %d %v %s", name, answer.Status, answer.Header, answer.Body)
 		}
 	}
+}
+
+// foreignToken has our signature and another's name.
+func foreignToken(t *testing.T, env *testenv.Env, token string) string {
+	t.Helper()
+	claims := testenv.Payload(t, token)
+	claims["iss"] = "https://id.other.example"
+	return env.Forge(t, nil, claims)
 }
 
 func TestStandard24_29_Authentication(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/internal/testenv"
 )
 
@@ -70,13 +71,6 @@ func TestRFC6749_3_2_Parameters(t *testing.T) {
 		{"Standard04 empty grant_type", "grant_type=", "invalid_request"},
 		{"Standard04 empty resource", granting + "&resource=", ""},
 		{"Standard04 unknown parameter", granting + "&colour=blue&client_name=x", ""},
-		{"Standard13 no grant_type", "scope=api:read", "invalid_request"},
-		{"Standard13 authorization_code", "grant_type=authorization_code&code=x&redirect_uri=http://x", "unsupported_grant_type"},
-		{"Standard13 password", "grant_type=password&username=a&password=b", "unsupported_grant_type"},
-		{"Standard13 refresh_token", "grant_type=refresh_token&refresh_token=a", "unsupported_grant_type"},
-		{"Standard13 implicit", "grant_type=__implicit", "unsupported_grant_type"},
-		{"Standard13 case", "grant_type=Client_Credentials", "unsupported_grant_type"},
-		{"Standard13 unknown", "grant_type=urn:example:x", "unsupported_grant_type"},
 		{"Standard15 unknown scope is dropped", granting + "&scope=api:read+other:thing", ""},
 		{"Standard15 only unknown scope", granting + "&scope=other:thing", "invalid_scope"},
 		{"Standard15 case", granting + "&scope=API:READ", "invalid_scope"},
@@ -106,6 +100,55 @@ func TestRFC6749_3_2_Parameters(t *testing.T) {
 			}
 			wantError(t, answer, http.StatusBadRequest, tc.code)
 		})
+	}
+}
+
+func TestStandard13_OnlyClientCredentials(t *testing.T) {
+	env, bot := start(t)
+	for body, code := range map[string]string{
+		"scope=api:read": "invalid_request",
+		"grant_type=authorization_code&code=x&redirect_uri=http://x":                 "unsupported_grant_type",
+		"grant_type=password&username=a&password=b":                                  "unsupported_grant_type",
+		"grant_type=refresh_token&refresh_token=a":                                   "unsupported_grant_type",
+		"grant_type=__implicit":                                                      "unsupported_grant_type",
+		"grant_type=Client_Credentials":                                              "unsupported_grant_type",
+		"grant_type=client_credentials+password":                                     "unsupported_grant_type",
+		"grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=x":         "unsupported_grant_type",
+		"grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token=x": "unsupported_grant_type",
+		"grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code=x":      "unsupported_grant_type",
+	} {
+		wantError(t, env.Do(t, http.MethodPost, "/token", body, formType, bot.Basic()), http.StatusBadRequest, code)
+	}
+	wantToken(t, env.Post(t, "/token", grant(), bot.Basic()))
+}
+
+// What exists and is not the caller's is refused in the same words as what does not exist, and
+// no words repeat the request.
+func TestStandard21_ErrorsTellNothing(t *testing.T) {
+	env, bot := start(t)
+	const taken, free = "https://taken.example", "https://free.example"
+	env.Org(t, "other", func(in *accounts.NewOrg) { in.Audiences = []string{taken} })
+	env.Role(t, "acme", "secretive", "secret:read")
+	for name, forms := range map[string][2]url.Values{
+		"audience of another org": {grant("resource", taken), grant("resource", free)},
+		"audience by nature":      {grant("resource", env.Issuer+"/orgs/other"), grant("resource", env.Issuer+"/orgs/nobody")},
+		"scope of another role":   {grant("scope", "secret:read"), grant("scope", "nobodys:read")},
+	} {
+		existing, absent := env.Post(t, "/token", forms[0], bot.Basic()), env.Post(t, "/token", forms[1], bot.Basic())
+		if existing.Status != http.StatusBadRequest || existing.Status != absent.Status || existing.Body != absent.Body {
+			t.Errorf("%s: %d %s, and for what does not exist %d %s", name, existing.Status, existing.Body, absent.Status, absent.Body)
+		}
+	}
+	for _, form := range []url.Values{
+		grant("scope", "CANARY:read"), grant("scope", "\"CANARY"), grant("resource", "https://CANARY.example"),
+		grant("resource", "CANARY"), grant("client_id", "CANARY"),
+		{"grant_type": {"CANARY"}},
+	} {
+		answer := env.Post(t, "/token", form, bot.Basic())
+		wantError(t, answer, http.StatusBadRequest, answer.JSON(t)["error"].(string)) // and with it the characters
+		if strings.Contains(answer.Body, "CANARY") {
+			t.Errorf("%v is repeated: %s", form, answer.Body)
+		}
 	}
 }
 

@@ -46,8 +46,7 @@ func parseRequest(r *http.Request, form url.Values) (tokens.Request, error) {
 		Scope:     scope,
 		Resources: slices.Concat(form["resource"], form["audience"]),
 		From:      web.ClientAddr(r.Context()),
-		// Databases refuse other text, and with it what they were to save besides.
-		UserAgent: strings.ToValidUTF8(r.UserAgent(), "?"),
+		UserAgent: r.UserAgent(),
 	}, nil
 }
 

@@ -61,6 +61,7 @@ type Error struct {
 	Message string
 	Fields  []FieldError
 	Header  http.Header // extra answer headers, as Allow or Retry-After; may be nil
+	Limit   int         // of KindTooManyRequests, how many are allowed; 0 when that is not known
 	Cause   error
 }
 
@@ -113,11 +114,11 @@ func MethodNotAllowed(allow string) *Error {
 	}
 }
 
-// TooManyRequests asks the caller to come back after the given time.
-func TooManyRequests(after time.Duration) *Error {
+// TooManyRequests asks a caller that went over limit to come back after the given time.
+func TooManyRequests(limit int, after time.Duration) *Error {
 	return &Error{
 		Status: http.StatusTooManyRequests, Kind: KindTooManyRequests,
-		Message: "too many requests", Header: RetryAfter(after),
+		Message: "too many requests", Header: RetryAfter(after), Limit: limit,
 	}
 }
 

@@ -22,8 +22,8 @@ func TestErrors(t *testing.T) {
 		{UnsupportedMediaType("application/json"), 415, "unsupported_media_type", "", ""},
 		{NotFound(), 404, "no_such_route", "", ""},
 		{MethodNotAllowed("GET, HEAD"), 405, "method_not_allowed", "Allow", "GET, HEAD"},
-		{TooManyRequests(1500 * time.Millisecond), 429, "too_many_requests", "Retry-After", "2"},
-		{TooManyRequests(0), 429, "too_many_requests", "Retry-After", "1"},
+		{TooManyRequests(5, 1500*time.Millisecond), 429, "too_many_requests", "Retry-After", "2"},
+		{TooManyRequests(5, 0), 429, "too_many_requests", "Retry-After", "1"},
 		{Unavailable(time.Second, cause), 503, "unavailable", "Retry-After", "1"},
 		{Internal(cause), 500, "internal", "", ""},
 	} {

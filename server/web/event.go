@@ -19,10 +19,10 @@ type Event struct {
 	route         string
 	correlationID string
 	client        netip.Addr
-	secure        bool // the client spoke TLS, to us or to a trusted proxy
+	transport     transport
 
 	org, account, clientID, credential string
-	outcome, errorKind                 string
+	errorKind                          string
 	cause                              error
 }
 
@@ -55,9 +55,6 @@ func (e *Event) SetClientID(id string) { e.clientID = id }
 // SetCredential notes the id of the credential that was used.
 func (e *Event) SetCredential(id string) { e.credential = id }
 
-// SetOutcome replaces the outcome that follows from the status: success, refused or failed.
-func (e *Event) SetOutcome(outcome string) { e.outcome = outcome }
-
 // SetErrorKind notes the error by its constant name, as "invalid_client".
 func (e *Event) SetErrorKind(kind string) { e.errorKind = kind }
 
@@ -79,13 +76,10 @@ type Summary struct {
 func (e *Event) summary(method string, status int, took time.Duration) Summary {
 	s := Summary{
 		Surface: e.surface, Route: e.route, Method: knownMethod(method), Status: status,
-		Outcome: e.outcome, ErrorKind: e.errorKind, Duration: took, Bytes: e.answer.bytes,
+		Outcome: outcomeOf(status), ErrorKind: e.errorKind, Duration: took, Bytes: e.answer.bytes,
 	}
 	if s.Route == "" {
 		s.Route = "none"
-	}
-	if s.Outcome == "" {
-		s.Outcome = outcomeOf(status)
 	}
 	if refused, ok := errors.AsType[*Error](e.cause); ok && s.ErrorKind == "" {
 		s.ErrorKind = refused.Kind.String()

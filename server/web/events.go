@@ -56,11 +56,11 @@ func newEvent(config EventConfig, r *http.Request, answer *recorder) *Event {
 	peer := peerAddr(r)
 	event := &Event{
 		answer: answer, fail: config.Fail, correlationID: correlationID(r, config.Random),
-		client: peer, secure: r.TLS != nil,
+		client: peer, transport: direct(r, peer),
 	}
 	if trusted(config.Trusted, peer) {
 		event.client = forwardedFor(r.Header.Values("X-Forwarded-For"), peer, config.Trusted)
-		event.secure = event.secure || r.Header.Get("X-Forwarded-Proto") == "https"
+		event.transport = forwardedProto(r.Header.Values("X-Forwarded-Proto"), r.TLS != nil)
 	}
 	return event
 }

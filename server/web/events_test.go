@@ -23,7 +23,7 @@ func ticking(step time.Duration) func() time.Time {
 func TestEventLine(t *testing.T) {
 	var lines logLines
 	var seen Summary
-	router := NewRouter(Surface{Name: "native", Routes: []Route{{"GET", "/v2/orgs/{org}", func(w http.ResponseWriter, r *http.Request) error {
+	router := NewRouter(Surface{Name: "native", Routes: []Route{{Method: "GET", Path: "/v2/orgs/{org}", Handler: func(w http.ResponseWriter, r *http.Request) error {
 		event := EventFrom(r.Context())
 		event.SetOrg("acme")
 		event.SetAccount("sa:acme:bot")
@@ -73,7 +73,7 @@ func TestHazard73_CauseOfARefusalIsNotLogged(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var lines logLines
-			router := NewRouter(Surface{Routes: []Route{{"GET", "/", func(http.ResponseWriter, *http.Request) error { return tc.err }}}})
+			router := NewRouter(Surface{Routes: []Route{{Method: "GET", Path: "/", Handler: func(http.ResponseWriter, *http.Request) error { return tc.err }}}})
 			answer := call(t, Events(EventConfig{Log: lines.logger()})(router), "GET", "/", "", nil)
 			line := lines.only(t)
 			if line["level"] != tc.level || line["cause"] != tc.cause || line["error"] != tc.kind || line["outcome"] != tc.outcome {

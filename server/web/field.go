@@ -24,15 +24,6 @@ func (f *Field[T]) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	return json.UnmarshalDecode(decoder, &f.Value)
 }
 
-// MarshalJSONTo writes what was read, so that a client can send it; tag the member
-// `omitzero` to leave it out when absent.
-func (f Field[T]) MarshalJSONTo(encoder *jsontext.Encoder) error {
-	if !f.Set || f.Null {
-		return encoder.WriteToken(jsontext.Null)
-	}
-	return json.MarshalEncode(encoder, &f.Value)
-}
-
 // optionalField lets an error path look into a Field.
 type optionalField interface{ valueType() reflect.Type }
 

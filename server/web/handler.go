@@ -13,6 +13,9 @@ type Handler func(w http.ResponseWriter, r *http.Request) error
 type Route struct {
 	Method, Path string
 	Handler      Handler
+	// Exempt requests must be answered whatever else is not, as those about health: they
+	// pass [Shed] and [RequireTLS]. It holds for every method of the path, which has no variable.
+	Exempt bool
 }
 
 // Surface is a set of routes with one way to render errors. Paths under one of its

@@ -9,7 +9,7 @@ const oneYear = "max-age=31536000"
 func SecurityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if EventFrom(r.Context()).secure {
+		if EventFrom(r.Context()).transport == encrypted {
 			w.Header().Set("Strict-Transport-Security", oneYear)
 		}
 		next.ServeHTTP(w, r)

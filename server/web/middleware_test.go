@@ -11,8 +11,8 @@ import (
 func TestRecover(t *testing.T) {
 	var lines logLines
 	router := NewRouter(Surface{Name: "s", Fail: marked("s"), Routes: []Route{
-		{"GET", "/panics", func(http.ResponseWriter, *http.Request) error { panic("CANARY in a string") }},
-		{"GET", "/nil", func(http.ResponseWriter, *http.Request) error {
+		{Method: "GET", Path: "/panics", Handler: func(http.ResponseWriter, *http.Request) error { panic("CANARY in a string") }},
+		{Method: "GET", Path: "/nil", Handler: func(http.ResponseWriter, *http.Request) error {
 			var none *Error
 			return BadRequest(none.Message)
 		}},
@@ -51,38 +51,56 @@ func TestRecoverCutsHalfAnswers(t *testing.T) {
 	call(t, handler, "GET", "/", "", nil)
 }
 
-func TestRequireTLS(t *testing.T) {
+func TestStandard12_RequireTLS(t *testing.T) {
+	const stranger, proxy, local = "192.0.2.1:1", "10.1.2.3:1", "127.0.0.9:1"
 	for _, tc := range []struct {
-		name, remote, path string
-		tls                bool
-		status             int
+		name, remote string
+		tls          bool
+		proto        []string // X-Forwarded-Proto, one a header
+		path         string
+		status       int
 	}{
-		{"TLS", "192.0.2.1:1", "/token", true, 200},
-		{"plain", "192.0.2.1:1", "/token", false, 403},
-		{"plain, claims a proxy", "192.0.2.1:1", "/token", false, 403},
-		{"plain, IPv6", "[2001:db8::1]:1", "/token", false, 403},
-		{"loopback", "127.0.0.9:1", "/token", false, 200},
-		{"loopback, IPv6", "[::1]:1", "/token", false, 200},
-		{"trusted proxy", "10.1.2.3:1", "/token", false, 200},
-		{"unknown peer", "@", "/token", false, 403},
-		{"liveness", "192.0.2.1:1", "/livez", false, 200},
-		{"readiness", "192.0.2.1:1", "/readyz", false, 200},
-		{"metrics", "192.0.2.1:1", "/metrics", false, 403},
-		{"looks like a probe", "192.0.2.1:1", "/livez/", false, 403},
+		{"TLS", stranger, true, nil, "/token", 200},
+		{"plain", stranger, false, nil, "/token", 403},
+		{"plain, claims TLS", stranger, false, []string{"https"}, "/token", 403},
+		{"plain, IPv6", "[2001:db8::1]:1", false, nil, "/token", 403},
+		{"TLS, whatever a stranger says", stranger, true, []string{"http"}, "/token", 200},
+		{"loopback", local, false, nil, "/token", 200},
+		{"loopback, IPv6", "[::1]:1", false, nil, "/token", 200},
+		{"loopback that is no proxy", local, false, []string{"http"}, "/token", 200},
+		{"proxy that says nothing", proxy, false, nil, "/token", 200},
+		{"proxy that says it with nothing in it", proxy, false, []string{""}, "/token", 200},
+		{"proxy, client came over TLS", proxy, false, []string{"https"}, "/token", 200},
+		{"proxy, in upper case", proxy, false, []string{"HTTPS"}, "/token", 200},
+		{"proxy, client came in plain", proxy, false, []string{"http"}, "/token", 403},
+		{"proxy over TLS, client came in plain", proxy, true, []string{"http"}, "/token", 403},
+		{"proxies in a row", proxy, false, []string{"https, https"}, "/token", 200},
+		{"proxies in a row, the first plain", proxy, false, []string{"http, https"}, "/token", 403},
+		{"client that says https before its proxy says http", proxy, false, []string{"https", "http"}, "/token", 403},
+		{"proxy of another mind", proxy, false, []string{"CANARY"}, "/token", 403},
+		{"unknown peer", "@", false, nil, "/token", 403},
+		{"exempt", stranger, false, nil, "/livez", 200},
+		{"exempt, through a proxy in plain", proxy, false, []string{"http"}, "/readyz", 200},
+		{"looks exempt", stranger, false, nil, "/livez/", 403},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			answer := call(t, RequireTLS(prefixes(t, "10.0.0.0/8"))(okHandler), "POST", tc.path, "", func(r *http.Request) {
+			events := Events(EventConfig{Log: slog.New(slog.DiscardHandler), Trusted: prefixes(t, "10.0.0.0/8")})
+			answer := call(t, events(RequireTLS(probes)(okHandler)), "POST", tc.path, "", func(r *http.Request) {
 				r.RemoteAddr = tc.remote
-				r.Header.Set("X-Forwarded-Proto", "https")
+				r.Header["X-Forwarded-Proto"] = tc.proto
 				r.Header.Set("X-Forwarded-For", "127.0.0.1")
 				if tc.tls {
 					r.TLS = &tls.ConnectionState{}
 				}
 			})
-			if answer.status != tc.status {
-				t.Errorf("status %d, want %d", answer.status, tc.status)
+			if answer.status != tc.status || strings.Contains(answer.body, canary) {
+				t.Errorf("status %d, want %d: %s", answer.status, tc.status, answer.body)
 			}
 		})
+	}
+	// Put together wrongly, it refuses.
+	if answer := call(t, RequireTLS(probes)(okHandler), "POST", "/token", "", nil); answer.status != 403 {
+		t.Errorf("outside of Events: status %d", answer.status)
 	}
 }
 
@@ -95,6 +113,7 @@ func TestSecurityHeaders(t *testing.T) {
 		{"TLS", "192.0.2.1:1", "", true, true},
 		{"proxy that ended TLS", "10.0.0.1:1", "https", false, true},
 		{"proxy without TLS", "10.0.0.1:1", "http", false, false},
+		{"proxy over TLS, client without", "10.0.0.1:1", "http", true, false},
 		{"proxy that says nothing", "10.0.0.1:1", "", false, false},
 		{"claims TLS", "192.0.2.1:1", "https", false, false},
 	} {

@@ -185,8 +185,8 @@ func TestReadJSONChunkedBodyIsCapped(t *testing.T) {
 
 func TestField(t *testing.T) {
 	type patch struct {
-		Name Field[string]   `json:"name,omitzero"`
-		List Field[[]string] `json:"list,omitzero"`
+		Name Field[string]   `json:"name"`
+		List Field[[]string] `json:"list"`
 	}
 	for _, tc := range []struct {
 		body string
@@ -206,14 +206,6 @@ func TestField(t *testing.T) {
 		}
 		if diff := cmp.Diff(tc.want, got); diff != "" {
 			t.Errorf("%s: %s", tc.body, diff)
-		}
-		answer := call(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			if err := WriteJSON(w, http.StatusOK, got); err != nil {
-				t.Error(err)
-			}
-		}), "GET", "/", "", nil)
-		if answer.body != tc.body {
-			t.Errorf("%s comes back as %s", tc.body, answer.body)
 		}
 	}
 }

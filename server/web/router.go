@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -19,6 +20,7 @@ type Router struct {
 	surfaces []Surface
 	areas    []area // longest first
 	methods  []string
+	exempt   map[string]bool // by path
 }
 
 // area is a part of the path space and the surface that answers for it.
@@ -29,10 +31,10 @@ type area struct {
 }
 
 // NewRouter registers the routes in the given order, in which they are also tried. The
-// last surface answers for paths that are nobody's. It panics on a route that is
-// declared twice or cannot be parsed: both are mistakes in the program.
+// last surface answers for paths that are nobody's. It panics on a route that is declared
+// twice, cannot be parsed or is exempt with a variable: all are mistakes in the program.
 func NewRouter(surfaces ...Surface) *Router {
-	router := &Router{mux: mux.NewRouter().SkipClean(true), surfaces: surfaces}
+	router := &Router{mux: mux.NewRouter().SkipClean(true), surfaces: surfaces, exempt: map[string]bool{}}
 	seen := map[string]bool{}
 	for i := range surfaces {
 		surface := &surfaces[i]
@@ -61,10 +63,17 @@ func (rt *Router) add(surface *Surface, route Route) {
 	}
 	// Path before methods: mux 1.8.1 forgets a method mismatch when a later route's method fits.
 	added := rt.mux.Path(route.Path).Methods(methods...).Handler(serve(surface, route))
-	if err := added.GetError(); err != nil {
+	err := added.GetError()
+	if err == nil && route.Exempt && strings.Contains(route.Path, "{") {
+		err = errors.New("exempt with a variable")
+	}
+	if err != nil {
 		panic(fmt.Sprintf("web: route %s %s: %v", route.Method, route.Path, err))
 	}
 	rt.areas = append(rt.areas, areaOf(surface, route))
+	if route.Exempt {
+		rt.exempt[route.Path] = true
+	}
 	for _, method := range methods {
 		if !slices.Contains(rt.methods, method) {
 			rt.methods = append(rt.methods, method)
@@ -92,6 +101,10 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rt.mux.ServeHTTP(w, r)
 }
+
+// Exempt reports whether the request is for an exempt route. It is meant for [Shed] and
+// [RequireTLS], which stand before the router.
+func (rt *Router) Exempt(r *http.Request) bool { return rt.exempt[r.URL.Path] }
 
 // Var returns a variable of the route's path, decoded. It contains no slash.
 func Var(r *http.Request, name string) string { return mux.Vars(r)[name] }

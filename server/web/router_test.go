@@ -26,20 +26,20 @@ func echo(names ...string) Handler {
 
 func testRouter() *Router {
 	oauth := Surface{Name: "oauth", Fail: marked("oauth"), Prefixes: []string{"/.well-known/"}, Routes: []Route{
-		{http.MethodPost, "/token", ok},
-		{http.MethodGet, "/.well-known/jwks.json", ok},
+		{Method: http.MethodPost, Path: "/token", Handler: ok},
+		{Method: http.MethodGet, Path: "/.well-known/jwks.json", Handler: ok},
 	}}
 	dialect := Surface{Name: "dialect", Fail: marked("dialect"), Prefixes: []string{"/api"}, Routes: []Route{
-		{http.MethodGet, "/api/v1/organizations/{org}/groups", echo("org")},
-		{http.MethodPost, "/oauth2/v2/token", ok},
+		{Method: http.MethodGet, Path: "/api/v1/organizations/{org}/groups", Handler: echo("org")},
+		{Method: http.MethodPost, Path: "/oauth2/v2/token", Handler: ok},
 	}}
 	native := Surface{Name: "native", Fail: marked("native"), Routes: []Route{
-		{http.MethodGet, "/v2/orgs", ok},
-		{http.MethodPost, "/v2/orgs", ok},
-		{http.MethodGet, "/v2/orgs/{org}", echo("org")},
-		{http.MethodDelete, "/v2/orgs/{org}", echo("org")},
-		{http.MethodGet, "/v2/orgs/{org}/roles/{role}", echo("org", "role")},
-		{http.MethodPost, "/v2/orgs/batch", ok},
+		{Method: http.MethodGet, Path: "/v2/orgs", Handler: ok},
+		{Method: http.MethodPost, Path: "/v2/orgs", Handler: ok},
+		{Method: http.MethodGet, Path: "/v2/orgs/{org}", Handler: echo("org")},
+		{Method: http.MethodDelete, Path: "/v2/orgs/{org}", Handler: echo("org")},
+		{Method: http.MethodGet, Path: "/v2/orgs/{org}/roles/{role}", Handler: echo("org", "role")},
+		{Method: http.MethodPost, Path: "/v2/orgs/batch", Handler: ok},
 	}}
 	return NewRouter(oauth, dialect, native)
 }
@@ -140,9 +140,10 @@ func TestRouterHead(t *testing.T) {
 
 func TestRouterRefusesProgramMistakes(t *testing.T) {
 	for name, routes := range map[string][]Route{
-		"declared twice": {{"GET", "/a", ok}, {"GET", "/a", ok}},
-		"no template":    {{"GET", "/a/{", ok}},
-		"no slash":       {{"GET", "a", ok}},
+		"declared twice":  {{Method: "GET", Path: "/a", Handler: ok}, {Method: "GET", Path: "/a", Handler: ok}},
+		"no template":     {{Method: "GET", Path: "/a/{", Handler: ok}},
+		"no slash":        {{Method: "GET", Path: "a", Handler: ok}},
+		"exempt variable": {{Method: "GET", Path: "/a/{b}", Handler: ok, Exempt: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
@@ -155,15 +156,30 @@ func TestRouterRefusesProgramMistakes(t *testing.T) {
 	}
 }
 
+func TestRouterExempt(t *testing.T) {
+	router := NewRouter(Surface{Routes: []Route{
+		{Method: "GET", Path: "/livez", Handler: ok, Exempt: true},
+		{Method: "GET", Path: "/token", Handler: ok},
+	}})
+	for target, want := range map[string]bool{
+		"/livez": true, "/livez?verbose": true, "/%6Civez": true,
+		"/livez/": false, "//livez": false, "/livez/x": false, "/LIVEZ": false, "/x/../livez": false, "/token": false, "/readyz": false,
+	} {
+		if got := router.Exempt(httptest.NewRequestWithContext(t.Context(), "POST", target, nil)); got != want {
+			t.Errorf("%s: %v", target, got)
+		}
+	}
+}
+
 func TestHandlerErrors(t *testing.T) {
 	begun := func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(http.StatusAccepted)
 		return BadRequest("too late")
 	}
 	router := NewRouter(Surface{Name: "s", Fail: marked("s"), Routes: []Route{
-		{"GET", "/refused", func(http.ResponseWriter, *http.Request) error { return TooManyRequests(1) }},
-		{"GET", "/unknown", func(http.ResponseWriter, *http.Request) error { return http.ErrBodyNotAllowed }},
-		{"GET", "/begun", begun},
+		{Method: "GET", Path: "/refused", Handler: func(http.ResponseWriter, *http.Request) error { return TooManyRequests(5, 1) }},
+		{Method: "GET", Path: "/unknown", Handler: func(http.ResponseWriter, *http.Request) error { return http.ErrBodyNotAllowed }},
+		{Method: "GET", Path: "/begun", Handler: begun},
 	}})
 	for _, tc := range []struct {
 		path   string

@@ -10,8 +10,9 @@ import (
 var errOverloaded = errors.New("too many requests in flight")
 
 // Shed lets limit requests run at once and as many more wait, each no longer than wait.
-// All others get 503 with Retry-After. Health and metrics are never held up.
-func Shed(limit int, wait time.Duration) func(http.Handler) http.Handler {
+// All others get 503 with Retry-After. What exempt holds for, as [Router.Exempt], is never
+// held up and not counted.
+func Shed(limit int, wait time.Duration, exempt func(*http.Request) bool) func(http.Handler) http.Handler {
 	running := make(chan struct{}, limit)
 	var waiting atomic.Int64
 	enter := func(done <-chan struct{}) bool {
@@ -37,7 +38,7 @@ func Shed(limit int, wait time.Duration) func(http.Handler) http.Handler {
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if isProbe(r) || r.URL.Path == "/metrics" {
+			if exempt(r) {
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -49,9 +50,4 @@ func Shed(limit int, wait time.Duration) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
-}
-
-// isProbe reports whether an orchestrator asks for health, which must work whatever else does not.
-func isProbe(r *http.Request) bool {
-	return r.URL.Path == "/livez" || r.URL.Path == "/readyz"
 }

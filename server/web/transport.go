@@ -3,15 +3,55 @@ package web
 import (
 	"net/http"
 	"net/netip"
+	"strings"
 )
 
-// RequireTLS refuses plain HTTP, unless the peer is this machine or a trusted proxy,
-// which ends TLS for us. Health probes may be plain. It stands inside of [Events].
-func RequireTLS(proxies []netip.Prefix) func(http.Handler) http.Handler {
+// transport is how the client's request came to whom we trust: us or a trusted proxy.
+type transport int
+
+const (
+	exposed   transport = iota // in plain, over a network
+	unexposed                  // in plain within this machine, or as a trusted proxy did not say
+	encrypted                  // over TLS
+)
+
+// direct tells the transport of a request that no trusted proxy passed on.
+func direct(r *http.Request, peer netip.Addr) transport {
+	switch {
+	case r.TLS != nil:
+		return encrypted
+	case peer.IsLoopback():
+		return unexposed
+	default:
+		return exposed
+	}
+}
+
+// forwardedProto tells the transport by what a trusted proxy says of it. Proxies in a row
+// may say it one after the other; none may say anything but https.
+func forwardedProto(headers []string, tls bool) transport {
+	said := strings.Join(headers, ",")
+	if strings.TrimSpace(said) == "" {
+		if tls {
+			return encrypted
+		}
+		return unexposed
+	}
+	for proto := range strings.SplitSeq(said, ",") {
+		if !strings.EqualFold(strings.TrimSpace(proto), "https") {
+			return exposed
+		}
+	}
+	return encrypted
+}
+
+// RequireTLS refuses plain HTTP, unless it comes from this machine or from a trusted proxy
+// that does not say that the client's was plain. What exempt holds for, as
+// [Router.Exempt], may be plain. It stands inside of [Events] and refuses all without.
+func RequireTLS(exempt func(*http.Request) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			peer := peerAddr(r)
-			if r.TLS == nil && !peer.IsLoopback() && !trusted(proxies, peer) && !isProbe(r) {
+			if EventFrom(r.Context()).transport == exposed && !exempt(r) {
 				Fail(w, r, &Error{
 					Status: http.StatusForbidden, Kind: KindInsecureTransport,
 					Message: "this server answers over TLS only",

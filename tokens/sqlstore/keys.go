@@ -37,7 +37,7 @@ func (s *Store) ChangeKeys(ctx context.Context, actor authz.Principal, receipt a
 		if err := saveKeys(ctx, tx, set, changed); err != nil {
 			return err
 		}
-		if err := record(ctx, tx, actor, event); err != nil {
+		if err := audit.Append(ctx, tx, event.By(actor)); err != nil {
 			return err
 		}
 		if receipt.Key != "" {

@@ -23,7 +23,7 @@ func (s *Store) Revoke(ctx context.Context, actor authz.Principal, r tokens.Revo
 			VALUES ($1, $2, $3, $4)
 			ON CONFLICT (account_id, jti) DO UPDATE SET expires_at = excluded.expires_at
 				WHERE revoked_tokens.expires_at < excluded.expires_at`,
-			r.JTI, r.AccountID.String(), sqldb.Micros(r.ExpiresAt), sqldb.Micros(r.At))
+			r.JTI, r.AccountID, sqldb.Micros(r.ExpiresAt), sqldb.Micros(r.At))
 		if sqldb.IsForeignKey(err) {
 			return fmt.Errorf("revoke: the account is %w", accounts.ErrNotFound)
 		}
@@ -33,14 +33,14 @@ func (s *Store) Revoke(ctx context.Context, actor authz.Principal, r tokens.Revo
 		if event.Type == "" {
 			return nil
 		}
-		return record(ctx, tx, actor, event)
+		return audit.Append(ctx, tx, event.By(actor))
 	}))
 }
 
 // Revoked implements [tokens.Store].
 func (s *Store) Revoked(ctx context.Context, jti string, accountID uuid.UUID) (bool, error) {
 	rows, err := s.db.QueryContext(ctx,
-		"SELECT 1 FROM revoked_tokens WHERE account_id = $1 AND jti = $2", accountID.String(), jti)
+		"SELECT 1 FROM revoked_tokens WHERE account_id = $1 AND jti = $2", accountID, jti)
 	if err != nil {
 		return false, translate(fmt.Errorf("read revocation: %w", err))
 	}
@@ -58,7 +58,7 @@ func (s *Store) RevokedOf(ctx context.Context, accountID uuid.UUID, now time.Tim
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		rows, err := tx.QueryContext(ctx,
 			"SELECT jti FROM revoked_tokens WHERE account_id = $1 AND expires_at > $2 ORDER BY jti",
-			accountID.String(), sqldb.Micros(now))
+			accountID, sqldb.Micros(now))
 		if err != nil {
 			return fmt.Errorf("list revocations: %w", err)
 		}
@@ -81,10 +81,15 @@ func scanTexts(rows *sql.Rows) ([]string, error) {
 	return texts, rows.Err()
 }
 
-// Sweep implements [tokens.Store].
+// Sweep implements [tokens.Store]. It looks before it writes: a write ends what other parts
+// of the process have cached of the database.
 func (s *Store) Sweep(ctx context.Context, expiredBefore time.Time) (int, error) {
+	work, err := s.sweepable(ctx, expiredBefore)
+	if err != nil || !work {
+		return 0, translate(err)
+	}
 	var swept int64
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		result, err := tx.ExecContext(ctx, "DELETE FROM revoked_tokens WHERE expires_at < $1", sqldb.Micros(expiredBefore))
 		if err != nil {
 			return fmt.Errorf("sweep revocations: %w", err)
@@ -92,5 +97,19 @@ func (s *Store) Sweep(ctx context.Context, expiredBefore time.Time) (int, error)
 		swept, err = result.RowsAffected()
 		return err
 	})
-	return int(swept), translate(err)
+	if err != nil {
+		return 0, translate(err)
+	}
+	return int(swept), nil
+}
+
+func (s *Store) sweepable(ctx context.Context, expiredBefore time.Time) (work bool, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM revoked_tokens WHERE expires_at < $1)",
+			sqldb.Micros(expiredBefore)).Scan(&work)
+	})
+	if err != nil {
+		return false, fmt.Errorf("sweep revocations: %w", err)
+	}
+	return work, nil
 }

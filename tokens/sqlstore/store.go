@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/signet-issuer/signet/accounts"
-	"github.com/signet-issuer/signet/authz"
 	"github.com/signet-issuer/signet/internal/audit"
 	"github.com/signet-issuer/signet/internal/sqldb"
 	"github.com/signet-issuer/signet/tokens"
@@ -34,12 +33,6 @@ func (s *Store) Receipt(ctx context.Context, actor uuid.UUID, key string) (audit
 		return err
 	})
 	return receipt, translate(err)
-}
-
-// record appends an event with what the store knows of its actor.
-func record(ctx context.Context, tx *sqldb.Tx, actor authz.Principal, event audit.Event) error {
-	event.Actor, event.CorrelationID, event.Source = actor.Subject, actor.CorrelationID, actor.Source
-	return audit.Append(ctx, tx, event)
 }
 
 // translate names in the words of the domain what went wrong with the database.

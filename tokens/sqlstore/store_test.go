@@ -156,3 +156,20 @@ func TestReseal(t *testing.T) {
 		t.Errorf("after resealing: %+v, %v", set, err)
 	}
 }
+
+// What other parts of the process have cached of the database lasts until the next write.
+func TestSweepWritesOnlyWhenSomethingIsDue(t *testing.T) {
+	db := openDB(t)
+	store, now := sqlstore.New(db), time.Now()
+	revocation := tokens.Revocation{JTI: "J", AccountID: addAccounts(t, db)[0], ExpiresAt: now, At: now}
+	if err := store.Revoke(t.Context(), authz.Principal{}, revocation, audit.Event{}); err != nil {
+		t.Fatal(err)
+	}
+	before := db.Epoch()
+	if n, err := store.Sweep(t.Context(), now); n != 0 || err != nil || db.Epoch() != before {
+		t.Errorf("nothing is due: %d swept, %v, epoch %d to %d", n, err, before, db.Epoch())
+	}
+	if n, err := store.Sweep(t.Context(), now.Add(time.Second)); n != 1 || err != nil || db.Epoch() == before {
+		t.Errorf("one is due: %d swept, %v, epoch %d to %d", n, err, before, db.Epoch())
+	}
+}

@@ -51,7 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 var epoch = time.Date(2026, 11, 22, 10, 11, 12, 131415000, time.UTC)
 
 var actor = authz.Principal{
-	OrgSlug: "system", System: true, AccountID: uuid.MustParse("0192aaaa-0000-7000-8000-000000000001"),
+	System: true, AccountID: uuid.MustParse("0192aaaa-0000-7000-8000-000000000001"),
 	Subject: "sa:system:root", CorrelationID: "c-1", Source: "192.0.2.1",
 }
 
