@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -16,6 +17,7 @@ type memoryUsage struct {
 	newest map[uuid.UUID]accounts.Use
 	lost   error // set while the state does not answer
 	erased []uuid.UUID
+	hung   atomic.Bool // answers nothing until the caller gives up
 }
 
 func (m *memoryUsage) Touch(use accounts.Use) {
@@ -26,7 +28,11 @@ func (m *memoryUsage) Touch(use accounts.Use) {
 	}
 }
 
-func (m *memoryUsage) Seen(_ context.Context, ids []uuid.UUID) ([]accounts.Use, error) {
+func (m *memoryUsage) Seen(ctx context.Context, ids []uuid.UUID) ([]accounts.Use, error) {
+	if m.hung.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var uses []accounts.Use
@@ -38,7 +44,11 @@ func (m *memoryUsage) Seen(_ context.Context, ids []uuid.UUID) ([]accounts.Use, 
 	return uses, m.lost
 }
 
-func (m *memoryUsage) Erase(_ context.Context, ids []uuid.UUID) error {
+func (m *memoryUsage) Erase(ctx context.Context, ids []uuid.UUID) error {
+	if m.hung.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.erased = append(m.erased, ids...)

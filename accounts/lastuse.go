@@ -13,6 +13,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// stateTimeout is how long a request waits for the shared state, which it can do without.
+const stateTimeout = 250 * time.Millisecond
+
 // maxPending bounds the uses that wait to be saved; beyond it they are saved early.
 const maxPending = 10_000
 
@@ -128,11 +131,17 @@ func (s *Service) RunUsage(ctx context.Context, interval time.Duration) {
 // settleUsage saves what is known of an account's uses before something of it is deleted,
 // so that its last use does not go back. Failure must not keep anybody from a cut-off.
 func (s *Service) settleUsage(ctx context.Context, accountID uuid.UUID) {
-	uses, err := s.usage.Seen(ctx, []uuid.UUID{accountID})
+	uses, err := s.ask(ctx, []uuid.UUID{accountID})
 	uses = append(uses, s.pending.of([]uuid.UUID{accountID})...)
 	if err := errors.Join(err, s.store.SaveUsage(ctx, uses)); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "last uses are not saved before a deletion", slog.Any("error", err))
 	}
+}
+
+func (s *Service) ask(ctx context.Context, accounts []uuid.UUID) ([]Use, error) {
+	ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+	defer cancel()
+	return s.usage.Seen(ctx, accounts)
 }
 
 // lastUses answers the newest use of accounts, credentials and secrets, by their ids.
@@ -144,7 +153,7 @@ type lastUses struct {
 // seen asks the shared state for what the store does not have yet.
 func (s *Service) seen(ctx context.Context, accounts ...uuid.UUID) lastUses {
 	known := lastUses{newest: map[uuid.UUID]LastUse{}}
-	uses, err := s.usage.Seen(ctx, accounts)
+	uses, err := s.ask(ctx, accounts)
 	if err != nil {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "last uses are not known", slog.Any("error", err))
 		known.unknown = true

@@ -263,3 +263,27 @@ func TestRunUsage(t *testing.T) {
 		<-done
 	})
 }
+
+// The state is a convenience: a request waits for it no longer than a moment, and a cut-off
+// happens whatever the state does.
+func TestI9_AHungStateHoldsUpNoCutOff(t *testing.T) {
+	u := newUsed(t)
+	u.usage.hung.Store(true)
+	for name, call := range map[string]func() error{
+		"read": func() error { return fails(u.Account(t.Context(), operator(), refTo(u.issued.Account))) },
+		"rotate": func() error {
+			return fails(u.Rotate(t.Context(), operator(), refTo(u.issued.Account), accounts.Rotation{}))
+		},
+	} {
+		began := time.Now()
+		must(t, call())
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("%s took %v", name, took)
+		}
+	}
+	began := time.Now()
+	must(t, u.DeleteAccount(t.Context(), operator(), refTo(u.issued.Account), nil))
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("delete took %v", took)
+	}
+}

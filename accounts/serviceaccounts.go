@@ -333,6 +333,8 @@ func (s *Service) RevokeTokens(ctx context.Context, by authz.Principal, at Accou
 
 // erase tells the shared state of accounts that are gone. What it may keep is no truth.
 func (s *Service) erase(ctx context.Context, ids []uuid.UUID) {
+	ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+	defer cancel()
 	if err := s.usage.Erase(ctx, ids); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "state of deleted accounts is not erased", slog.Any("error", err))
 	}

@@ -23,6 +23,9 @@ type AccountAuthority interface {
 	Standing(ctx context.Context, clientID string, seq int64) (accounts.Standing, error)
 }
 
+// forgetTimeout is how long a request waits for the state to forget what nobody is shown any more.
+const forgetTimeout = 250 * time.Millisecond
+
 // RegistryConfig is what a [Registry] works with. Every field is required.
 type RegistryConfig struct {
 	Store       Store
@@ -182,6 +185,8 @@ func (r *Registry) RevokeOwn(ctx context.Context, standing accounts.Standing, jt
 // forget frees the record of a revoked token. List does not show it anyway, so that a
 // failure changes nothing.
 func (r *Registry) forget(ctx context.Context, accountID uuid.UUID, jti string) {
+	ctx, cancel := context.WithTimeout(ctx, forgetTimeout)
+	defer cancel()
 	_ = r.live.Forget(ctx, accountID, jti)
 }
 
