@@ -23,6 +23,9 @@ func newBatch(limit int) batch { return batch{limit: limit, uses: map[uuid.UUID]
 
 func (b *batch) size() int { return len(b.live) + len(b.uses) }
 
+// filling says that what waits should be written soon, so that nothing has to be dropped.
+func (b *batch) filling() bool { return max(len(b.live), len(b.uses)) >= b.limit/4 }
+
 // clear empties b and keeps its memory.
 func (b *batch) clear() {
 	clear(b.live)

@@ -2,6 +2,7 @@ package localstate
 
 import (
 	"hash/maphash"
+	"math"
 	"sync"
 	"time"
 )
@@ -12,8 +13,8 @@ const (
 	evictionSample = 16
 )
 
-// limiter counts in memory by the generic cell rate algorithm. Keys are kept as hashes
-// under a random seed, so that their length costs nothing.
+// limiter counts in memory, in a window of each key that begins with the key's first event.
+// Keys are kept as hashes under a random seed, so that their length costs nothing.
 type limiter struct {
 	now  func() time.Time
 	keys int
@@ -23,10 +24,10 @@ type limiter struct {
 	counters map[uint64]counter
 }
 
-// counter says when a key would have nothing left of its events, at their steady rate.
+// counter is the running window of a key.
 type counter struct {
-	empty  time.Time
-	window time.Duration
+	ends        time.Time
+	used, limit int32
 }
 
 func newLimiter(keys int, now func() time.Time) *limiter {
@@ -43,35 +44,48 @@ func (l *limiter) allow(key string, limit int, window time.Duration) (allowed bo
 	hash, now := maphash.String(l.seed, key), l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	current, known := l.counters[hash]
-	// After a step of the clock back, nobody waits for longer than a window.
-	left := min(max(current.empty.Sub(now), 0), window)
-	if !known {
-		left = 0
-	}
-	next := left + max(window/time.Duration(limit), 1)
-	if next > window {
-		return false, next - window
-	}
+	c, known := l.counters[hash]
 	if !known && len(l.counters) >= l.keys {
 		l.evict(now)
 	}
-	l.counters[hash] = counter{empty: now.Add(next), window: window}
-	return true, 0
+	if !known || !now.Before(c.ends) {
+		c = counter{ends: now.Add(window)}
+	}
+	// After a step of the clock back, nobody waits for longer than a window.
+	if latest := now.Add(window); latest.Before(c.ends) {
+		c.ends = latest
+	}
+	c.limit = int32(min(limit, math.MaxInt32))
+	allowed = c.used < c.limit
+	if allowed {
+		c.used++
+	} else {
+		retryAfter = c.ends.Sub(now)
+	}
+	l.counters[hash] = c
+	return allowed, retryAfter
 }
 
-// evict gives up the emptiest of some counters. A key that is used much is fuller than
-// those that a flood of other keys brings, and stays.
+// evict gives up the counter, of some, that has used the least of its limit. A key that is
+// used much has used more than those that a flood of other keys brings, and stays.
 func (l *limiter) evict(now time.Time) {
 	var emptiest uint64
 	least, seen := 2.0, 0
 	for hash, c := range l.counters {
-		if fullness := float64(c.empty.Sub(now)) / float64(c.window); fullness < least {
-			emptiest, least = hash, fullness
+		if used := c.usedPart(now); used < least {
+			emptiest, least = hash, used
 		}
 		if seen++; seen == evictionSample || least <= 0 {
 			break
 		}
 	}
 	delete(l.counters, emptiest)
+}
+
+// usedPart is 0 once the window is over.
+func (c counter) usedPart(now time.Time) float64 {
+	if !now.Before(c.ends) {
+		return 0
+	}
+	return float64(c.used) / float64(c.limit)
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -40,7 +39,7 @@ func (s *State) List(ctx context.Context, account uuid.UUID) ([]tokens.LiveToken
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list live tokens: %w", err)
+		return nil, unavailable("list live tokens", err)
 	}
 	byID := map[string]tokens.LiveToken{}
 	for _, token := range append(queued, written...) {
@@ -56,32 +55,6 @@ func newestFirst(a, b tokens.LiveToken) int {
 	return cmp.Or(b.IssuedAt.Compare(a.IssuedAt), cmp.Compare(b.JTI, a.JTI))
 }
 
-func selectLive(ctx context.Context, tx *sqldb.Tx, account uuid.UUID, now time.Time) ([]tokens.LiveToken, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT jti, credential_id, client_id, scope, audience, issued_at, expires_at, gen, secret_seq
-		FROM live_tokens WHERE account_id = $1 AND expires_at > $2
-		ORDER BY issued_at DESC, jti DESC LIMIT $3`, account[:], sqldb.Micros(now), tokens.MaxLive)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var list []tokens.LiveToken
-	for rows.Next() {
-		token := tokens.LiveToken{AccountID: account}
-		var audience string
-		var issued, expires int64
-		if err := rows.Scan(&token.JTI, &token.CredentialID, &token.ClientID, &token.Scope, &audience,
-			&issued, &expires, &token.Gen, &token.SecretSeq); err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal([]byte(audience), &token.Audience); err != nil {
-			return nil, fmt.Errorf("audience of a live token: %w", err)
-		}
-		token.IssuedAt, token.ExpiresAt = sqldb.FromMicros(issued), sqldb.FromMicros(expires)
-		list = append(list, token)
-	}
-	return list, rows.Err()
-}
-
 // Seen implements [accounts.Usage].
 func (s *State) Seen(ctx context.Context, ids []uuid.UUID) ([]accounts.Use, error) {
 	wanted := setOf(ids)
@@ -95,7 +68,7 @@ func (s *State) Seen(ctx context.Context, ids []uuid.UUID) ([]accounts.Use, erro
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read last uses: %w", err)
+		return nil, unavailable("read last uses", err)
 	}
 	newest := newBatch(len(queued) + len(written))
 	for _, use := range append(queued, written...) {
@@ -152,18 +125,15 @@ func selectUsesOf(ctx context.Context, stmt *sql.Stmt, account uuid.UUID) ([]acc
 func (s *State) Forget(ctx context.Context, account uuid.UUID, jti string) error {
 	release, err := s.acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("forget a live token: %w", err)
+		return unavailable("forget a live token", err)
 	}
 	defer release()
 	s.mu.Lock()
 	s.queue.forget(account, jti)
 	s.mu.Unlock()
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM live_tokens WHERE account_id = $1 AND jti = $2`, account[:], jti)
-		return err
-	})
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error { return deleteLive(ctx, tx, account, jti) })
 	if err != nil {
-		return fmt.Errorf("forget a live token: %w", err)
+		return unavailable("forget a live token", err)
 	}
 	return nil
 }
@@ -172,7 +142,7 @@ func (s *State) Forget(ctx context.Context, account uuid.UUID, jti string) error
 func (s *State) Erase(ctx context.Context, ids []uuid.UUID) error {
 	for part := range slices.Chunk(ids, chunk) {
 		if err := s.eraseSome(ctx, part); err != nil {
-			return fmt.Errorf("erase accounts: %w", err)
+			return unavailable("erase accounts", err)
 		}
 	}
 	return nil
@@ -188,7 +158,7 @@ func (s *State) eraseSome(ctx context.Context, ids []uuid.UUID) error {
 	s.queue.erase(setOf(ids))
 	s.mu.Unlock()
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		for _, query := range []string{`DELETE FROM live_tokens WHERE account_id = $1`, `DELETE FROM last_uses WHERE account_id = $1`} {
+		for _, query := range []string{`DELETE FROM live_packs WHERE account_id = $1`, `DELETE FROM last_uses WHERE account_id = $1`} {
 			if err := execEach(ctx, tx, query, ids); err != nil {
 				return err
 			}
@@ -214,15 +184,15 @@ func execEach(ctx context.Context, tx *sqldb.Tx, query string, ids []uuid.UUID) 
 // Sweep removes records of expired tokens and old last uses, and counts them.
 func (s *State) Sweep(ctx context.Context) (int, error) {
 	now := s.now()
-	live, err := s.sweep(ctx, `DELETE FROM live_tokens WHERE (account_id, issued_at, jti) IN (
-		SELECT account_id, issued_at, jti FROM live_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, now)
+	live, err := s.sweep(ctx, `DELETE FROM live_packs WHERE id IN (
+		SELECT id FROM live_packs WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, now)
 	if err != nil {
-		return live, fmt.Errorf("sweep live tokens: %w", err)
+		return live, unavailable("sweep live tokens", err)
 	}
 	uses, err := s.sweep(ctx, `DELETE FROM last_uses WHERE (account_id, secret_id) IN (
 		SELECT account_id, secret_id FROM last_uses WHERE used_at < $1 LIMIT $2)`, now.Add(-useLifetime))
 	if err != nil {
-		return live + uses, fmt.Errorf("sweep last uses: %w", err)
+		return live + uses, unavailable("sweep last uses", err)
 	}
 	return live + uses, nil
 }
@@ -246,6 +216,12 @@ func (s *State) sweep(ctx context.Context, query string, before time.Time) (tota
 			return total, nil
 		}
 	}
+}
+
+// unavailable is every failure of a reader: of a state that keeps no truth, nobody needs to
+// know more than that it does not answer.
+func unavailable(what string, err error) error {
+	return fmt.Errorf("%w: %s: %w", accounts.ErrUnavailable, what, err)
 }
 
 func setOf(ids []uuid.UUID) map[uuid.UUID]bool {

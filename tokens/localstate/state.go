@@ -59,7 +59,8 @@ type State struct {
 	// not in a batch on its way.
 	writing chan struct{}
 
-	wake     chan struct{}
+	wake     chan struct{} // something is queued
+	hurry    chan struct{} // much is queued
 	stop     chan struct{}
 	stopped  chan struct{}
 	abandon  context.CancelFunc // ends a write under way
@@ -93,7 +94,7 @@ func Open(ctx context.Context, cfg Config) (*State, error) {
 		db: db, now: cfg.Now, log: cfg.Log, limits: newLimiter(cfg.LimiterKeys, cfg.Now), seed: maphash.MakeSeed(),
 		queue: newBatch(cfg.Queue), inFlight: newBatch(cfg.Queue),
 		writing: make(chan struct{}, 1),
-		wake:    make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}), abandon: abandon,
+		wake:    make(chan struct{}, 1), hurry: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}), abandon: abandon,
 	}
 	go s.run(background)
 	return s, nil
@@ -150,9 +151,9 @@ func setAside(path, aside string) error {
 	return nil
 }
 
-// Allow counts one event of key and reports whether there are at most limit of them in the
-// window, else when the next is allowed. Refused events do not count, and a limit below 1
-// allows nothing. It counts in memory and needs no ctx.
+// Allow counts one event of key in a window that begins with the key's first event, and
+// reports whether there are at most limit of them, else how long the window lasts. Refused
+// events do not count, and a limit below 1 allows nothing. It counts in memory and needs no ctx.
 func (s *State) Allow(_ context.Context, key string, limit int, window time.Duration) (allowed bool, retryAfter time.Duration) {
 	return s.limits.allow(key, limit, window)
 }

@@ -2,7 +2,6 @@ package localstate
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
@@ -16,8 +15,9 @@ import (
 )
 
 const (
-	// pause after a batch lets the next one fill: a transaction costs as much as ten rows.
-	pause        = 20 * time.Millisecond
+	// pause after a batch lets the next one fill: one transaction costs as much as the records
+	// of a hundred tokens. It is also what a crash can lose.
+	pause        = 250 * time.Millisecond
 	firstBackoff = 50 * time.Millisecond
 	lastBackoff  = 5 * time.Second
 	writeTimeout = 5 * time.Second
@@ -30,32 +30,35 @@ const (
 // Add implements [tokens.Live].
 func (s *State) Add(token tokens.LiveToken) {
 	token.IssuedAt, token.ExpiresAt = stored(token.IssuedAt), stored(token.ExpiresAt)
-	s.mu.Lock()
-	dropped := 1
-	if !s.closed {
-		dropped = s.queue.add(token)
-	}
-	s.mu.Unlock()
-	s.queued(dropped)
+	s.enqueue(func() (dropped int) { return s.queue.add(token) })
 }
 
 // Touch implements [accounts.Usage].
 func (s *State) Touch(use accounts.Use) {
 	use.At = stored(use.At)
-	s.mu.Lock()
-	dropped := 1
-	if !s.closed {
-		dropped = s.queue.touch(use)
-	}
-	s.mu.Unlock()
-	s.queued(dropped)
+	s.enqueue(func() (dropped int) { return s.queue.touch(use) })
 }
 
-// queued wakes the writer.
-func (s *State) queued(dropped int) {
-	s.dropped.Add(uint64(dropped))
+// enqueue lets put change the queue and tells the writer. A closed state takes nothing.
+func (s *State) enqueue(put func() (dropped int)) {
+	s.mu.Lock()
+	dropped, filling := 1, false
+	if !s.closed {
+		dropped, filling = put(), s.queue.filling()
+	}
+	s.mu.Unlock()
+	if dropped > 0 {
+		s.dropped.Add(uint64(dropped))
+	}
+	signal(s.wake)
+	if filling {
+		signal(s.hurry)
+	}
+}
+
+func signal(c chan<- struct{}) {
 	select {
-	case s.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -70,32 +73,34 @@ func (s *State) run(ctx context.Context) {
 		case <-s.stop:
 			return
 		}
-		wait := pause
 		err := s.flush(ctx)
-		if err != nil {
-			wait = min(max(2*backoff, firstBackoff), lastBackoff)
-			s.queued(0)
-		}
 		s.logTurn(ctx, err, backoff > 0)
-		backoff = wait
-		if err == nil {
+		wait, hurry := pause, s.hurry
+		if err != nil {
+			// What fails is not tried more often because more waits.
+			wait, hurry = min(max(2*backoff, firstBackoff), lastBackoff), nil
+			backoff = wait
+			signal(s.wake)
+		} else {
 			backoff = 0
 		}
-		if !s.sleep(wait) {
+		if !s.sleep(wait, hurry) {
 			return
 		}
 	}
 }
 
-func (s *State) sleep(d time.Duration) bool {
+// sleep ends early on hurry. It reports whether the state goes on.
+func (s *State) sleep(d time.Duration, hurry <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
+	case <-hurry:
 	case <-s.stop:
 		return false
 	}
+	return true
 }
 
 // logTurn tells when writing begins to fail and when it works again, not each time.
@@ -147,14 +152,16 @@ func (s *State) write(ctx context.Context, b *batch) error {
 	if b.size() == 0 {
 		return nil
 	}
+	// The transaction ends with ctx. That each statement watches it too would cost a goroutine each.
+	quiet := context.WithoutCancel(ctx)
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if err := insertLive(ctx, tx, b.live); err != nil {
+		if err := insertLive(quiet, tx, b.live); err != nil {
 			return fmt.Errorf("write live tokens: %w", err)
 		}
-		if err := trim(ctx, tx, s.dueForTrim(b.live)); err != nil {
+		if err := trim(quiet, tx, s.dueForTrim(b.live)); err != nil {
 			return fmt.Errorf("trim live tokens: %w", err)
 		}
-		if err := upsertUses(ctx, tx, b.uses); err != nil {
+		if err := upsertUses(quiet, tx, b.uses); err != nil {
 			return fmt.Errorf("write last uses: %w", err)
 		}
 		return nil
@@ -171,45 +178,6 @@ func (s *State) dueForTrim(live []tokens.LiveToken) map[uuid.UUID]bool {
 		}
 	}
 	return due
-}
-
-const insertLiveSQL = `INSERT INTO live_tokens
-	(account_id, issued_at, jti, expires_at, credential_id, client_id, scope, audience, gen, secret_seq)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-	ON CONFLICT (account_id, issued_at, jti) DO NOTHING`
-
-func insertLive(ctx context.Context, tx *sqldb.Tx, live []tokens.LiveToken) error {
-	if len(live) == 0 {
-		return nil
-	}
-	stmt, err := tx.PrepareContext(ctx, insertLiveSQL)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = stmt.Close() }()
-	for i := range live {
-		t := &live[i]
-		audience, err := json.Marshal(t.Audience)
-		if err != nil {
-			return err
-		}
-		if _, err := stmt.ExecContext(ctx, t.AccountID[:], sqldb.Micros(t.IssuedAt), t.JTI, sqldb.Micros(t.ExpiresAt),
-			t.CredentialID[:], t.ClientID, t.Scope, string(audience), t.Gen, t.SecretSeq); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func trim(ctx context.Context, tx *sqldb.Tx, due map[uuid.UUID]bool) error {
-	for account := range due {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM live_tokens WHERE account_id = $1 AND (issued_at, jti) <= (
-			SELECT issued_at, jti FROM live_tokens WHERE account_id = $1
-			ORDER BY issued_at DESC, jti DESC LIMIT 1 OFFSET $2)`, account[:], tokens.MaxLive); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 const upsertUseSQL = `INSERT INTO last_uses (account_id, secret_id, credential_id, used_at, addr, user_agent)

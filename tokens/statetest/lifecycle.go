@@ -2,6 +2,7 @@ package statetest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -103,6 +104,37 @@ func testClosed(t *testing.T, s State) {
 	s.Touch(newUse(uuid.New(), Start))
 	if s.Dropped() != 2 {
 		t.Errorf("%d dropped, want what came after the end", s.Dropped())
+	}
+}
+
+// What cannot be asked, or not in time, must never look like an empty answer or a mistake of
+// the caller.
+func testUnavailable(t *testing.T, s State) {
+	resume := s.Stall(t)
+	s.Add(newToken(uuid.New(), "queued", Start))
+	stalled, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	wantUnavailable(t, "Forget, stalled", s.Forget(stalled, uuid.New(), "j"))
+	wantUnavailable(t, "Erase, stalled", s.Erase(stalled, []uuid.UUID{uuid.New()}))
+	resume()
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, listed := s.List(t.Context(), uuid.New())
+	_, seen := s.Seen(t.Context(), []uuid.UUID{uuid.New()})
+	_, swept := s.Sweep(t.Context())
+	for what, err := range map[string]error{
+		"List": listed, "Seen": seen, "Sweep": swept,
+		"Forget": s.Forget(t.Context(), uuid.New(), "j"), "Erase": s.Erase(t.Context(), []uuid.UUID{uuid.New()}),
+	} {
+		wantUnavailable(t, what+", closed", err)
+	}
+}
+
+func wantUnavailable(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, accounts.ErrUnavailable) {
+		t.Errorf("%s: %v, want %v", what, err, accounts.ErrUnavailable)
 	}
 }
 

@@ -26,23 +26,50 @@ func spend(t *testing.T, what string, s State, key string, events int) (retryAft
 	return after
 }
 
+// The definition: a window begins with an event of a key that has none running. Within it
+// the first events, as many as the limit, are allowed; each further one is refused with the
+// time that is left. Refused events neither count nor lengthen it.
 func testLimiter(t *testing.T, s State) {
-	after := spend(t, "fresh", s, "key", limit)
+	if after := spend(t, "all at once", s, "key", limit); after != window {
+		t.Errorf("refused for %v at the begin of the window", after)
+	}
+	s.Advance(window / 4)
 	for range 100 {
-		if ok, again := s.Allow(t.Context(), "key", limit, window); ok || again != after {
-			t.Fatalf("refusals count: %t, %v instead of %v", ok, again, after)
+		if ok, after := s.Allow(t.Context(), "key", limit, window); ok || after != window-window/4 {
+			t.Fatalf("in the window: %t, %v", ok, after)
 		}
 	}
-	s.Advance(after - time.Millisecond)
-	if ok, _ := s.Allow(t.Context(), "key", limit, window); ok {
-		t.Error("allowed before its time")
+	s.Advance(window - window/4 - time.Millisecond)
+	if ok, after := s.Allow(t.Context(), "key", limit, window); ok || after != time.Millisecond {
+		t.Errorf("before the end of the window: %t, %v", ok, after)
 	}
 	s.Advance(time.Millisecond)
-	if ok, _ := s.Allow(t.Context(), "key", limit, window); !ok {
-		t.Error("refused although the time is over")
+	if after := spend(t, "the next window", s, "key", limit); after != window {
+		t.Errorf("the next window does not begin with its first event: %v", after)
 	}
 	s.Advance(2 * window)
 	spend(t, "after two quiet windows", s, "key", limit)
+}
+
+// However the events lie, a window never lets more through than the limit.
+func testLimiterSpread(t *testing.T, s State) {
+	if ok, _ := s.Allow(t.Context(), "key", limit, window); !ok {
+		t.Fatal("the first event is refused")
+	}
+	s.Advance(window - time.Millisecond)
+	if after := spend(t, "late in the window", s, "key", limit-1); after != time.Millisecond {
+		t.Errorf("refused for %v, want the rest of the window", after)
+	}
+	s.Advance(time.Millisecond)
+	for range limit {
+		if ok, after := s.Allow(t.Context(), "key", limit, window); !ok {
+			t.Fatalf("refused for %v in a new window", after)
+		}
+		s.Advance(window / (2 * limit))
+	}
+	if ok, after := s.Allow(t.Context(), "key", limit, window); ok || after != window/2 {
+		t.Errorf("half-way: %t, %v", ok, after)
+	}
 }
 
 func testLimiterKeys(t *testing.T, s State) {

@@ -1,6 +1,7 @@
 package statetest
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -90,8 +91,12 @@ func testExpiry(t *testing.T, s State) {
 	wantLive(t, "expired, queued", s, account, long)
 	sweep(t, s)
 	wantLive(t, "swept", s, account, long)
-	s.Advance(-time.Minute)
-	wantLive(t, "clock set back", s.Reopen(t), account, long)
+	s.Advance(14 * time.Minute)
+	wantLive(t, "all expired", s, account)
+	s = s.Reopen(t)
+	sweep(t, s)
+	s.Advance(-15 * time.Minute)
+	wantLive(t, "all swept, and the clock set back", s.Reopen(t), account)
 }
 
 // sweep also covers what waits in the queue.
@@ -131,4 +136,64 @@ func testForget(t *testing.T, s State) {
 		wantLive(t, "forgotten and reopened", s, account, stays)
 		wantLive(t, "another account's, reopened", s, other, foreign)
 	}
+}
+
+// testLiveAlike has what an implementation may store together: records of one origin.
+func testLiveAlike(t *testing.T, s State) {
+	account := uuid.New()
+	var want []tokens.LiveToken
+	for i := range 20 {
+		token := newToken(account, numbered("j", i), Start.Add(time.Duration(i)*time.Second))
+		if i > 0 {
+			token.CredentialID, token.ClientID = want[0].CredentialID, want[0].ClientID
+		}
+		want = append([]tokens.LiveToken{token}, want...)
+		s.Add(token)
+	}
+	wantLive(t, "queued", s, account, want...)
+	s = s.Reopen(t)
+	wantLive(t, "written", s, account, want...)
+	for _, gone := range []int{19, 7, 0} {
+		if err := s.Forget(t.Context(), account, want[gone].JTI); err != nil {
+			t.Fatal(err)
+		}
+		want = slices.Delete(want, gone, gone+1)
+		wantLive(t, "one forgotten", s, account, want...)
+	}
+	s.Advance(15*time.Minute + 10*time.Second)
+	sweep(t, s)
+	unexpired := slices.DeleteFunc(slices.Clone(want), func(token tokens.LiveToken) bool {
+		return !token.ExpiresAt.After(Start.Add(15*time.Minute + 10*time.Second))
+	})
+	wantLive(t, "half of them expired", s.Reopen(t), account, unexpired...)
+}
+
+// testLiveApart has records that differ in one thing each.
+func testLiveApart(t *testing.T, s State) {
+	account := uuid.New()
+	want := []tokens.LiveToken{newToken(account, numbered("j", 0), Start)}
+	for i, change := range []func(*tokens.LiveToken){
+		func(token *tokens.LiveToken) { token.CredentialID = uuid.New() },
+		func(token *tokens.LiveToken) { token.ClientID = "other" },
+		func(token *tokens.LiveToken) { token.Scope = "" },
+		func(token *tokens.LiveToken) { token.Audience = token.Audience[:1] },
+		func(token *tokens.LiveToken) { token.Audience = []string{token.Audience[1], token.Audience[0]} },
+		func(token *tokens.LiveToken) { token.IssuedAt = Start.Add(-time.Microsecond) },
+		func(token *tokens.LiveToken) { token.ExpiresAt = Start.Add(time.Microsecond) },
+		func(token *tokens.LiveToken) { token.Gen++ },
+		func(token *tokens.LiveToken) { token.SecretSeq++ },
+	} {
+		token := want[0]
+		token.JTI = numbered("j", i+1)
+		change(&token)
+		want = append(want, token)
+	}
+	for _, token := range want {
+		s.Add(token)
+	}
+	slices.SortFunc(want, func(a, b tokens.LiveToken) int {
+		return cmp.Or(b.IssuedAt.Compare(a.IssuedAt), cmp.Compare(b.JTI, a.JTI))
+	})
+	wantLive(t, "queued", s, account, want...)
+	wantLive(t, "written", s.Reopen(t), account, want...)
 }

@@ -23,6 +23,8 @@ type State interface {
 	accounts.Usage
 	tokens.Live
 	Allow(ctx context.Context, key string, limit int, window time.Duration) (allowed bool, retryAfter time.Duration)
+	// Sweep removes what has expired and counts it. Records that were written together may go
+	// together, with the last of them.
 	Sweep(ctx context.Context) (int, error)
 	Dropped() uint64
 	Close(ctx context.Context) error
@@ -48,6 +50,8 @@ func Run(t *testing.T, open func(t *testing.T) State) {
 		{"FixturesAreComplete", testFixtures},
 		{"LiveTokensAreVisibleAtOnce", testLiveAtOnce},
 		{"LiveTokensAreSorted", testLiveSorted},
+		{"LiveTokensOfOneOrigin", testLiveAlike},
+		{"LiveTokensKeepTheirDifferences", testLiveApart},
 		{"LiveTokensAreTrimmed", testTrim},
 		{"LiveTokensExpire", testExpiry},
 		{"LiveTokensAreForgotten", testForget},
@@ -59,8 +63,10 @@ func Run(t *testing.T, open func(t *testing.T) State) {
 		{"TestI37_OutageIsBounded", testOverflow},
 		{"CloseEndsInTime", testCloseInTime},
 		{"ClosedStateTakesNothing", testClosed},
+		{"TestI11_StateThatDoesNotAnswer", testUnavailable},
 		{"CloseLeavesNoGoroutine", testLeak},
-		{"LimiterCounts", testLimiter},
+		{"LimiterCountsInWindows", testLimiter},
+		{"LimiterCountsWhateverTheSpread", testLimiterSpread},
 		{"LimiterKeepsKeysApart", testLimiterKeys},
 		{"LimiterRefusesAtTheEdge", testLimiterEdges},
 	}
