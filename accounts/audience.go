@@ -28,13 +28,14 @@ func ValidResource(text string) bool {
 		return false
 	}
 	scheme, _, _ := strings.Cut(text, ":")
-	return scheme == strings.ToLower(scheme) && canonicalHost(uri) && !slices.ContainsFunc(
+	return scheme == strings.ToLower(scheme) && canonicalHost(uri) && !uri.ForceQuery && !slices.ContainsFunc(
 		strings.Split(uri.Path, "/"), func(segment string) bool { return segment == "." || segment == ".." })
 }
 
 func canonicalHost(uri *url.URL) bool {
 	port := uri.Port()
 	return uri.User == nil && uri.Host == strings.ToLower(uri.Host) && !strings.HasSuffix(uri.Host, ":") &&
+		!strings.HasPrefix(port, "0") && !strings.HasSuffix(uri.Hostname(), ".") &&
 		(port != "443" || uri.Scheme != "https") && (port != "80" || uri.Scheme != "http")
 }
 

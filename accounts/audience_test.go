@@ -104,6 +104,7 @@ func TestI33_AudiencesHaveOneSpelling(t *testing.T) {
 		"https://API.example/a": false, "HTTPS://api.example/a": false, "https://api.example:443/a": false, "http://api.example:80": false,
 		"https://api.example:/a": false, "https://api.example/a/../b": false, "https://api.example/./a": false,
 		"https://api.example/%2e%2e/b": false, "https://user@api.example/a": false,
+		"https://api.example:0443/a": false, "https://api.example./a": false, "https://api.example/a?": false,
 	} {
 		if got := accounts.ValidResource(text); got != want {
 			t.Errorf("%s: %v, want %v", text, got, want)

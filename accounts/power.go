@@ -74,7 +74,7 @@ func (c *change) powerOf(ctx context.Context, account ServiceAccount) (power, er
 
 // sumOfRoles answers [errNoRole] for a role that the org does not have.
 func (c *change) sumOfRoles(ctx context.Context, orgID uuid.UUID, roles map[string]bool) (power, error) {
-	var sum power
+	var all, undelegable []authz.Set
 	for slug := range roles {
 		role, err := c.Role(ctx, orgID, BySlug(slug))
 		if errors.Is(err, ErrNotFound) {
@@ -83,11 +83,12 @@ func (c *change) sumOfRoles(ctx context.Context, orgID uuid.UUID, roles map[stri
 		if err != nil {
 			return power{}, err
 		}
-		sum.all = sum.all.Union(role.Permissions)
+		all = append(all, role.Permissions)
 		if !role.Delegable {
-			sum.undelegable = sum.undelegable.Union(role.Permissions)
+			undelegable = append(undelegable, role.Permissions)
 		}
 	}
+	sum := power{all: authz.Set{}.Union(all...), undelegable: authz.Set{}.Union(undelegable...)}
 	sum.excess = sum.all.Len() > authz.MaxHeld
 	return sum, nil
 }
@@ -100,8 +101,7 @@ func (c *change) mayRaise(before, after power) error {
 	if c.delegates() {
 		judged = after.undelegable
 	}
-	fresh := judged.Filter(func(p authz.Pattern) bool { return !before.all.Covers(p) })
-	return c.mayGrant(fresh)
+	return c.mayGrant(judged.Minus(before.all))
 }
 
 func (c *change) delegates() bool {

@@ -182,7 +182,7 @@ func (c *change) applyRole(role *Role, patch RolePatch) error {
 	if err := rules.err(); err != nil {
 		return err
 	}
-	fresh := role.Permissions.Filter(func(p authz.Pattern) bool { return !before.Permissions.Covers(p) })
+	fresh := role.Permissions.Minus(before.Permissions)
 	if role.Delegable && !before.Delegable {
 		fresh = role.Permissions
 	}

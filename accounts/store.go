@@ -117,7 +117,7 @@ type AccountReader interface {
 	Accounts(ctx context.Context, orgID uuid.UUID, q Query) (list []ServiceAccount, total int, err error)
 	// EnabledOwners counts the enabled accounts of the org that have the role owner, directly or
 	// by a group, and an enabled credential with a secret, if it is of that kind. Neither the
-	// account nor that credential has scopes that narrow it.
+	// account nor that credential has scopes that narrow it, nor do credential or secret expire.
 	EnabledOwners(ctx context.Context, orgID uuid.UUID) (int, error)
 }
 

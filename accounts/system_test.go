@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -90,6 +91,15 @@ var ownerRemovals = map[string]struct {
 	}},
 	"scopes that narrow it": {false, func(ctx context.Context, f *fixture, owner accounts.ServiceAccount, _ accounts.Group) error {
 		return fails(f.UpdateAccount(ctx, operator(), refTo(owner), accounts.AccountPatch{Scopes: accounts.Some(authz.MustSet("orgs:*"))}))
+	}},
+	"an end of its only credential": {false, func(ctx context.Context, f *fixture, owner accounts.ServiceAccount, _ accounts.Group) error {
+		list, _, err := f.Credentials(ctx, operator(), refTo(owner), accounts.Query{Limit: 1})
+		if err != nil {
+			return err
+		}
+		return fails(f.UpdateCredential(ctx, operator(), refTo(owner), list[0].ID, accounts.CredentialPatch{
+			ExpiresAt: accounts.Some(f.clock.now().Add(time.Hour)),
+		}))
 	}},
 	"leaving the group": {true, func(ctx context.Context, f *fixture, owner accounts.ServiceAccount, _ accounts.Group) error {
 		return fails(f.UpdateAccount(ctx, operator(), refTo(owner), accounts.AccountPatch{Groups: accounts.Some([]uuid.UUID{})}))

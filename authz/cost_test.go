@@ -89,3 +89,25 @@ func TestI39_HugeSetsMeetInNothing(t *testing.T) {
 		t.Errorf("a second ceiling leaves %d patterns", left.Len())
 	}
 }
+
+// Covering by the search tree means what comparing each with each means.
+func TestMinusAgreesWithCovers(t *testing.T) {
+	for name, pair := range hostile() {
+		met := pair[0].Intersect(pair[1])
+		for what, sets := range map[string][2]authz.Set{
+			"product in row": {met, pair[0]}, "row in product": {pair[0], met}, "row in column": {pair[0], pair[1]},
+		} {
+			want := sets[0].Filter(func(p authz.Pattern) bool { return !sets[1].Covers(p) })
+			if got := sets[0].Minus(sets[1]); !got.Equal(want) {
+				t.Errorf("%s, %s: %d patterns are left, want %d", name, what, got.Len(), want.Len())
+			}
+		}
+		began := time.Now()
+		if !met.Contains(met) {
+			t.Errorf("%s: a set does not contain itself", name)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%s: took %v", name, took)
+		}
+	}
+}

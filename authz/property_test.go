@@ -251,3 +251,24 @@ func TestI10_MeetsOfLongPatternsReadBack(t *testing.T) {
 		}
 	})
 }
+
+func TestI34_MinusAgreesWithCovers(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		segment := rapid.SampledFrom([]string{"*", "a", "b"})
+		draw := func(label string) authz.Set {
+			texts := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) string {
+				return strings.Join(rapid.SliceOfN(segment, 1, 3).Draw(rt, "segments"), ":")
+			}), 0, 6).Draw(rt, label)
+			set, err := authz.ParseSet(texts)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			return set
+		}
+		s, other := draw("s"), draw("other")
+		want := s.Filter(func(p authz.Pattern) bool { return !other.Covers(p) })
+		if got := s.Minus(other); !got.Equal(want) {
+			rt.Fatalf("%v minus %v is %v, want %v", s, other, got, want)
+		}
+	})
+}

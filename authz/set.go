@@ -73,16 +73,31 @@ func (s Set) Covers(p Pattern) bool {
 }
 
 // Contains reports whether t is a subset of s.
-func (s Set) Contains(t Set) bool {
-	return !slices.ContainsFunc(t.patterns, func(p Pattern) bool { return !s.Covers(p) })
+func (s Set) Contains(t Set) bool { return t.Minus(s).Empty() }
+
+// Minus returns the patterns of s that no pattern of t covers.
+func (s Set) Minus(t Set) Set {
+	if len(s.patterns) <= 1 {
+		return s.Filter(func(p Pattern) bool { return !t.Covers(p) })
+	}
+	// Not each with each: both can be the product of a hostile pair.
+	var known trie
+	for _, p := range t.patterns {
+		known.add(p)
+	}
+	return s.Filter(func(p Pattern) bool { return !known.coversPattern(p) })
 }
 
-// Union returns what is in s or in t.
-func (s Set) Union(t Set) Set {
-	if t.Empty() {
+// Union returns what is in s or in any of the others.
+func (s Set) Union(others ...Set) Set {
+	all := slices.Clone(s.patterns)
+	for _, other := range others {
+		all = append(all, other.patterns...)
+	}
+	if len(all) == len(s.patterns) {
 		return s
 	}
-	return reduce(slices.Concat(s.patterns, t.patterns))
+	return reduce(all)
 }
 
 // Intersect returns what is in both s and t. Sets with more than [MaxMeets] pairs have

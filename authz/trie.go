@@ -30,6 +30,11 @@ func (t *trie) coversByAnother(p Pattern) bool {
 	return t.covers(strings.Split(string(p), ":"), true)
 }
 
+// coversPattern reports whether any pattern of the trie, p included, covers p.
+func (t *trie) coversPattern(p Pattern) bool {
+	return t.covers(strings.Split(string(p), ":"), false)
+}
+
 // covers walks the trie along segments; exact says that every step so far was
 // the very same segment, so that the pattern does not find itself.
 func (t *trie) covers(segments []string, exact bool) bool {

@@ -54,10 +54,21 @@ func (m *Metrics) Handler() http.Handler {
 // serveLocally answers on the main listener, to callers on this machine only. Whoever came
 // through a proxy is not on this machine, even if the proxy is.
 func (m *Metrics) serveLocally(w http.ResponseWriter, r *http.Request) error {
-	forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
-	if forwarded || !web.ClientAddr(r.Context()).IsLoopback() {
+	if forwarded(r) || !web.ClientAddr(r.Context()).IsLoopback() {
 		return web.NotFound()
 	}
 	m.Handler().ServeHTTP(w, r)
 	return nil
+}
+
+// forwarded reports whether any header of a proxy is there.
+func forwarded(r *http.Request) bool {
+	for _, name := range []string{
+		"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip",
+	} {
+		if _, sent := r.Header[name]; sent {
+			return true
+		}
+	}
+	return false
 }

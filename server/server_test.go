@@ -110,7 +110,7 @@ func TestMetricsAreForThisMachineOnly(t *testing.T) {
 
 func TestMetricsAreNotForwarded(t *testing.T) {
 	env := testenv.Start(t)
-	for _, header := range []string{"X-Forwarded-For", "Forwarded"} {
+	for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Proto", "Via"} {
 		if got := env.Do(t, http.MethodGet, "/metrics", "", testenv.Header(header, "127.0.0.1")); got.Status != http.StatusNotFound {
 			t.Errorf("%s: %d", header, got.Status)
 		}

@@ -95,11 +95,17 @@ type judge struct {
 	accounts  AccountAuthority
 	now       time.Time
 	revoked   map[string]bool
-	standings map[origin]*accounts.Standing // nil: gone
+	standings map[origin]*backing // nil: gone
+}
+
+// backing is what tokens of one origin rest on. What is allowed is worked out once for all of them.
+type backing struct {
+	accounts.Standing
+	allowed authz.Set
 }
 
 func newJudge(authority AccountAuthority, now time.Time, revoked []string) judge {
-	j := judge{accounts: authority, now: now, revoked: map[string]bool{}, standings: map[origin]*accounts.Standing{}}
+	j := judge{accounts: authority, now: now, revoked: map[string]bool{}, standings: map[origin]*backing{}}
 	for _, jti := range revoked {
 		j.revoked[jti] = true
 	}
@@ -116,14 +122,14 @@ func (j judge) active(ctx context.Context, token LiveToken) (bool, error) {
 		found, err := j.accounts.Standing(ctx, token.ClientID, token.SecretSeq)
 		switch {
 		case err == nil:
-			standing = &found
+			standing = &backing{Standing: found, allowed: found.Allowed()}
 		case !errors.Is(err, accounts.ErrNotFound):
 			return false, err
 		}
 		j.standings[from] = standing
 	}
 	return standing != nil && standing.AccountID == token.AccountID && standing.Live(j.now) &&
-		standing.Gen == token.Gen && standing.Allowed().Contains(authz.TrustedSet(token.Scope)), nil
+		standing.Gen == token.Gen && standing.allowed.Contains(authz.TrustedSet(token.Scope)), nil
 }
 
 // Revoke ends a token of the account, also one that is not known. It may be repeated. Text

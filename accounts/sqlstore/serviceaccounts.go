@@ -48,8 +48,9 @@ func (r reader) EnabledOwners(ctx context.Context, orgID uuid.UUID) (int, error)
 				WHERE m.account_id = a.id AND x.role = $2))
 			AND EXISTS (
 				SELECT 1 FROM credentials c
-				WHERE c.account_id = a.id AND NOT c.disabled AND c.scopes IN ('', '*')
-					AND (c.kind <> $3 OR EXISTS (SELECT 1 FROM secrets s WHERE s.credential_id = c.id)))`,
+				WHERE c.account_id = a.id AND NOT c.disabled AND c.scopes IN ('', '*') AND c.expires_at IS NULL
+					AND (c.kind <> $3 OR EXISTS (
+						SELECT 1 FROM secrets s WHERE s.credential_id = c.id AND s.expires_at IS NULL)))`,
 		orgID, accounts.RoleOwner, string(accounts.KindSecret))
 }
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -71,10 +72,12 @@ func testOwnersCredentials(t *testing.T, s *suite) {
 	})
 	s.wantOwners(t, w.org, 0)
 	credential := newCredential(boss, "client-boss")
-	credential.Disabled, credential.Scopes = false, authz.MustSet("*")
+	credential.Disabled, credential.Scopes, credential.ExpiresAt = false, authz.MustSet("*"), time.Time{}
 	s.write(t, func(tx accounts.Tx) error { return tx.InsertCredential(ctx, credential) })
 	s.wantOwners(t, w.org, 0) // it has no secret
 	secret := newSecret(credential, 1)
+	end := secret.ExpiresAt
+	secret.ExpiresAt = time.Time{}
 	s.write(t, func(tx accounts.Tx) error { return tx.InsertSecret(ctx, secret, newHash(secret, w.pepper.Number)) })
 	s.wantOwners(t, w.org, 1)
 
@@ -89,12 +92,20 @@ func testOwnersCredentials(t *testing.T, s *suite) {
 	update(1, func(c *accounts.Credential) { c.Disabled = false })
 	update(0, func(c *accounts.Credential) { c.Scopes = authz.MustSet("orgs:*") })
 	update(1, func(c *accounts.Credential) { c.Scopes = authz.Set{} })
+	update(0, func(c *accounts.Credential) { c.ExpiresAt = end }) // time alone would lock it out
+	update(1, func(c *accounts.Credential) { c.ExpiresAt = time.Time{} })
+	s.write(t, func(tx accounts.Tx) error { return tx.ExpireSecret(ctx, credential.ID, secret.ID, end) })
+	s.wantOwners(t, w.org, 0)
+	secret2 := newSecret(credential, 2)
+	secret2.ExpiresAt = time.Time{}
+	s.write(t, func(tx accounts.Tx) error { return tx.InsertSecret(ctx, secret2, newHash(secret2, w.pepper.Number)) })
+	s.wantOwners(t, w.org, 1)
 
 	second := newCredential(boss, "client-boss-2")
 	second.Primary = false
 	s.write(t, func(tx accounts.Tx) error { return tx.InsertCredential(ctx, second) })
 	s.wantOwners(t, w.org, 1) // one that is disabled changes nothing
-	s.write(t, func(tx accounts.Tx) error { return tx.DeleteSecret(ctx, credential.ID, secret.ID) })
+	s.write(t, func(tx accounts.Tx) error { return tx.DeleteSecret(ctx, credential.ID, secret2.ID) })
 	s.wantOwners(t, w.org, 0)
 	s.write(t, func(tx accounts.Tx) error { return insertKey(t, tx, boss) })
 	s.wantOwners(t, w.org, 1)
