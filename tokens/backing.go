@@ -15,7 +15,12 @@ func (c Claims) BackedBy(s accounts.Standing, now time.Time) bool {
 	return s.Live(now) && now.Before(c.ExpiresAt) &&
 		c.ClientID == s.ClientID && c.SecretSeq == s.SecretSeq &&
 		c.Subject == s.Subject() && c.Org == s.OrgSlug && c.Gen == s.Gen &&
-		s.Allowed().Contains(c.Scope) && !slices.ContainsFunc(c.Audience, func(audience string) bool {
-		return audience != c.Issuer && !accounts.OwnsAudience(c.Issuer, s.OrgSlug, s.Audiences, audience)
+		s.Allowed().Contains(c.Scope) && ownsAll(c.Issuer, s, c.Audience)
+}
+
+// ownsAll reports whether each audience is the issuer or the org's.
+func ownsAll(issuer string, s accounts.Standing, audiences []string) bool {
+	return !slices.ContainsFunc(audiences, func(audience string) bool {
+		return audience != issuer && !accounts.OwnsAudience(issuer, s.OrgSlug, s.Audiences, audience)
 	})
 }

@@ -28,6 +28,7 @@ const forgetTimeout = 250 * time.Millisecond
 
 // RegistryConfig is what a [Registry] works with. Every field is required.
 type RegistryConfig struct {
+	Issuer      string // URL, without a final slash
 	Store       Store
 	Live        Live
 	Accounts    AccountAuthority
@@ -38,6 +39,7 @@ type RegistryConfig struct {
 
 // Registry shows the live tokens of an account and ends single ones before their time.
 type Registry struct {
+	issuer      string
 	store       Store
 	live        Live
 	accounts    AccountAuthority
@@ -49,7 +51,7 @@ type Registry struct {
 // NewRegistry returns a Registry on its parts.
 func NewRegistry(cfg RegistryConfig) *Registry {
 	return &Registry{
-		store: cfg.Store, live: cfg.Live, accounts: cfg.Accounts, maxLifetime: cfg.MaxLifetime,
+		issuer: cfg.Issuer, store: cfg.Store, live: cfg.Live, accounts: cfg.Accounts, maxLifetime: cfg.MaxLifetime,
 		now:    func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) },
 		random: cfg.Random,
 	}
@@ -70,7 +72,7 @@ func (r *Registry) List(ctx context.Context, p authz.Principal, at accounts.Acco
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}
-	judge := newJudge(r.accounts, now, revoked)
+	judge := r.newJudge(now, revoked)
 	active := []LiveToken{}
 	for _, token := range known {
 		ok, err := judge.active(ctx, token)
@@ -92,6 +94,7 @@ type origin struct {
 
 // judge compares records of tokens with the truth. It asks once for each origin.
 type judge struct {
+	issuer    string
 	accounts  AccountAuthority
 	now       time.Time
 	revoked   map[string]bool
@@ -104,8 +107,8 @@ type backing struct {
 	allowed authz.Set
 }
 
-func newJudge(authority AccountAuthority, now time.Time, revoked []string) judge {
-	j := judge{accounts: authority, now: now, revoked: map[string]bool{}, standings: map[origin]*backing{}}
+func (r *Registry) newJudge(now time.Time, revoked []string) judge {
+	j := judge{issuer: r.issuer, accounts: r.accounts, now: now, revoked: map[string]bool{}, standings: map[origin]*backing{}}
 	for _, jti := range revoked {
 		j.revoked[jti] = true
 	}
@@ -129,7 +132,8 @@ func (j judge) active(ctx context.Context, token LiveToken) (bool, error) {
 		j.standings[from] = standing
 	}
 	return standing != nil && standing.AccountID == token.AccountID && standing.Live(j.now) &&
-		standing.Gen == token.Gen && standing.allowed.Contains(authz.TrustedSet(token.Scope)), nil
+		standing.Gen == token.Gen && standing.allowed.Contains(authz.TrustedSet(token.Scope)) &&
+		ownsAll(j.issuer, standing.Standing, token.Audience), nil
 }
 
 // Revoke ends a token of the account, also one that is not known. It may be repeated. Text

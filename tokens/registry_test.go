@@ -84,7 +84,7 @@ func newRegistering(t *testing.T) registering {
 	r.live.Add(r.token)
 	addAccount(t, r.db, standing.OrgID, standing.AccountID)
 	r.Registry = tokens.NewRegistry(tokens.RegistryConfig{
-		Store: sqlstore.New(r.db), Live: r.live, Accounts: r.authority,
+		Issuer: issuerURL, Store: sqlstore.New(r.db), Live: r.live, Accounts: r.authority,
 		MaxLifetime: time.Hour, Now: r.clock.Now, Random: rand.Reader,
 	})
 	return r
@@ -149,6 +149,7 @@ func TestListShowsActiveTokensOnly(t *testing.T) {
 		"secret deleted":           func(_ *testing.T, r registering) { r.authority.gone = true },
 		"account disabled":         func(_ *testing.T, r registering) { r.authority.standing.AccountDisabled = true },
 		"scope no longer allowed":  func(_ *testing.T, r registering) { r.authority.standing.RolePermissions = authz.MustSet("api:write") },
+		"audience no longer its":   func(_ *testing.T, r registering) { r.authority.standing.OrgSlug = "other" },
 		"credential of another":    func(_ *testing.T, r registering) { r.authority.standing.AccountID = uuid.New() },
 		"record of another secret": func(_ *testing.T, r registering) { r.live.tokens[0].SecretSeq++ },
 	} {
@@ -214,7 +215,7 @@ func (silentLive) Forget(context.Context, uuid.UUID, string) error { return acco
 func TestI11_StateThatDoesNotAnswer(t *testing.T) {
 	r := newRegistering(t)
 	r.Registry = tokens.NewRegistry(tokens.RegistryConfig{
-		Store: sqlstore.New(r.db), Live: silentLive{r.live}, Accounts: r.authority,
+		Issuer: issuerURL, Store: sqlstore.New(r.db), Live: silentLive{r.live}, Accounts: r.authority,
 		MaxLifetime: time.Hour, Now: r.clock.Now, Random: rand.Reader,
 	})
 	if found, err := r.List(t.Context(), r.admin, r.at); !errors.Is(err, accounts.ErrUnavailable) {

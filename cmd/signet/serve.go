@@ -137,7 +137,7 @@ func (s *stack) handler(health *server.Health, metrics *server.Metrics) (http.Ha
 	return server.New(server.Deps{
 		IssuerURL: s.config.Issuer, Accounts: s.accounts, Keys: s.keys, Issuer: issuer, Limiter: s.state,
 		Registry: tokens.NewRegistry(tokens.RegistryConfig{
-			Store: s.tokenStore, Live: s.state, Accounts: s.accounts, MaxLifetime: s.config.TokenMaxLifetime,
+			Issuer: s.config.Issuer, Store: s.tokenStore, Live: s.state, Accounts: s.accounts, MaxLifetime: s.config.TokenMaxLifetime,
 			Now: time.Now, Random: rand.Reader,
 		}),
 		TrustedProxies: s.config.TrustedProxies, Health: health, Metrics: metrics,

@@ -143,7 +143,7 @@ func (e *Env) openTokens(t testing.TB) {
 	})
 	must(t, err)
 	e.Registry = tokens.NewRegistry(tokens.RegistryConfig{
-		Store: store, Live: e.State, Accounts: e.Service, MaxLifetime: time.Hour, Now: e.Clock.Now, Random: rand.Reader,
+		Issuer: e.Issuer, Store: store, Live: e.State, Accounts: e.Service, MaxLifetime: time.Hour, Now: e.Clock.Now, Random: rand.Reader,
 	})
 	e.Clients = &authn.Clients{Accounts: e.Service, Limiter: e.Limiter}
 	e.Bearers = &authn.Bearers{
