@@ -10,7 +10,7 @@ COMPILER := $(firstword $(shell go env CC))
 # The race detector needs a C compiler; without one the tests still run.
 RACE := $(shell command -v $(COMPILER) >/dev/null && echo -race)
 
-.PHONY: help run build test check-format check-modules vet lint race fmt fuzz-short cpu cover clean
+.PHONY: help run build test engines check-format check-modules vet lint race fmt fuzz-short rig rig-long rig-broken cpu cover clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
@@ -22,7 +22,11 @@ run: build ## build and run an embedded server to try
 build: ## build bin/signet, static and stripped
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o bin/signet ./cmd/signet
 
-test: check-format check-modules vet lint race ## check formatting, vet, lint, and run all tests with the race detector
+test: export SIGNET_TEST_ENGINES := required
+test: engines check-format check-modules vet lint race ## check formatting, vet, lint, and run all tests with the race detector
+
+engines: ## install PostgreSQL and Redis for the tests, where they are missing
+	@build/engines.sh
 
 check-format:
 	@echo '== format'
@@ -65,6 +69,15 @@ fuzz-short: ## run each fuzz target for FUZZTIME (10s)
 			echo '== stopped by the deadline alone (golang/go#75804): again'; \
 		done; \
 	done <<<"$$targets"
+
+rig: ## break a running Signet in every known way, within 5 minutes
+	@go run ./test/rig
+
+rig-long: ## the same with 1,000 kills and 200 power cuts; takes hours
+	@go run ./test/rig -tier long
+
+rig-broken: ## break promises on purpose and see that the rig notices each
+	@go run ./test/rig -broken all
 
 cpu: ## measure CPU per token beside the floor, memory, start and size
 	@go run ./bench

@@ -12,6 +12,7 @@ var plan = map[string][]string{
 	"client/verify":      {},
 	"internal/archtest":  {},
 	"internal/datadir":   {},
+	"internal/engines":   {},
 	"internal/secret":    {},
 	"internal/sqldb":     {},
 	"internal/testenv":   {"*"},
@@ -21,8 +22,10 @@ var plan = map[string][]string{
 	"accounts/storetest": {"accounts", "authz", "internal/audit"},
 	"tokens":             {"accounts", "authz", "internal/audit"},
 	"tokens/sqlstore":    {"accounts", "tokens", "authz", "internal/audit", "internal/sqldb"},
-	"tokens/localstate":  {"accounts", "tokens", "internal/sqldb"},
-	"tokens/redisstate":  {"accounts", "tokens"},
+	"tokens/limits":      {},
+	"tokens/writebehind": {"accounts", "tokens"},
+	"tokens/localstate":  {"accounts", "tokens", "tokens/limits", "tokens/writebehind", "internal/sqldb"},
+	"tokens/redisstate":  {"accounts", "tokens", "tokens/limits", "tokens/writebehind"},
 	"tokens/storetest":   {"accounts", "tokens", "authz", "internal/audit"},
 	"tokens/statetest":   {"accounts", "tokens"},
 	"server/web":         {},
@@ -37,6 +40,7 @@ var plan = map[string][]string{
 	"test/*":             {"*"},
 	"bench":              {"*"},
 	"docs":               {"config"},
+	"deploy":             {"config"},
 }
 
 var surface = []string{"accounts", "authz", "tokens", "server/web", "server/authn"}
@@ -59,6 +63,7 @@ var homes = []struct {
 	{"github.com/knadh/koanf", []string{"config"}},
 	{"github.com/spf13/cobra", []string{"cmd/signet"}},
 	{"github.com/gorilla/mux", []string{"server", "server/web"}},
+	{"github.com/Shopify/toxiproxy", []string{"test/rig"}},
 	// They run code or open doors by being imported.
 	{"net/http/pprof", nil},
 	{"expvar", nil},
