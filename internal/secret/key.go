@@ -15,13 +15,16 @@ import (
 // KeySize is the size of a master key in bytes.
 const KeySize = chacha20poly1305.KeySize
 
+// MaxKeys is how many master keys may be in use at once: a rotation needs two.
+const MaxKeys = 8
+
 // ErrSealed reports that a sealed value does not open: wrong master key, wrong label, or damage.
 var ErrSealed = errors.New("sealed value does not open under this master key")
 
-// Key is a master key: it seals signing keys and peppers with XChaCha20-Poly1305.
-// It is safe for concurrent use and cannot print itself.
+// Key is a master key, or several: the first seals signing keys and peppers with
+// XChaCha20-Poly1305, all open. It is safe for concurrent use and cannot print itself.
 type Key struct {
-	aead *cipher.AEAD // a pointer that fmt does not follow, as in [Text]
+	ring *[]cipher.AEAD // a pointer that fmt does not follow, as in [Text]; never empty
 }
 
 // NewKey makes a key of exactly [KeySize] bytes.
@@ -30,14 +33,30 @@ func NewKey(raw []byte) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("a master key has %d bytes", KeySize)
 	}
-	return Key{aead: &aead}, nil
+	return Key{ring: &[]cipher.AEAD{aead}}, nil
 }
 
-// ParseKey reads the base64 of a key; one final newline is allowed.
+// ParseKey reads the base64 of a key, or of up to [MaxKeys], one a line: the first seals, all
+// open. One final newline is allowed.
 func ParseKey(text string) (Key, error) {
-	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
-	raw, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil || strings.ContainsAny(text, "\r\n") { // which the decoder passes over
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if len(lines) > MaxKeys {
+		return Key{}, fmt.Errorf("there are more than %d master keys", MaxKeys)
+	}
+	var ring []cipher.AEAD
+	for _, line := range lines {
+		key, err := parseLine(strings.TrimSuffix(line, "\r"))
+		if err != nil {
+			return Key{}, err
+		}
+		ring = append(ring, *key.ring...)
+	}
+	return Key{ring: &ring}, nil
+}
+
+func parseLine(line string) (Key, error) {
+	raw, err := base64.StdEncoding.Strict().DecodeString(line)
+	if err != nil || strings.Contains(line, "\r") { // which the decoder passes over
 		return Key{}, fmt.Errorf("a master key is the base64 of %d bytes", KeySize)
 	}
 	return NewKey(raw)
@@ -53,10 +72,10 @@ func GenerateKey(random io.Reader) (Key, Text, error) {
 	return key, New(base64.StdEncoding.EncodeToString(raw)), err
 }
 
-// Seal encrypts plaintext so that it opens only under the same key and label. The
-// label names purpose and id ("signing-key:…"), so that rows cannot be swapped.
+// Seal encrypts plaintext under the first key so that it opens only under that key and the same
+// label. The label names purpose and id ("signing-key:…"), so that rows cannot be swapped.
 func (k Key) Seal(random io.Reader, label string, plaintext []byte) ([]byte, error) {
-	aead := *k.aead
+	aead := (*k.ring)[0]
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plaintext)+aead.Overhead())
 	if _, err := io.ReadFull(random, nonce); err != nil {
 		return nil, fmt.Errorf("read random bytes: %w", err)
@@ -64,18 +83,18 @@ func (k Key) Seal(random io.Reader, label string, plaintext []byte) ([]byte, err
 	return aead.Seal(nonce, nonce, plaintext, []byte(label)), nil
 }
 
-// Open decrypts what [Key.Seal] made under the same label, or returns [ErrSealed].
+// Open decrypts what [Key.Seal] made under any of the keys and the same label, or returns [ErrSealed].
 func (k Key) Open(label string, sealed []byte) ([]byte, error) {
-	aead := *k.aead
-	if len(sealed) < aead.NonceSize() {
+	if len(sealed) < chacha20poly1305.NonceSizeX {
 		return nil, ErrSealed
 	}
-	nonce, box := sealed[:aead.NonceSize()], sealed[aead.NonceSize():]
-	plaintext, err := aead.Open(nil, nonce, box, []byte(label))
-	if err != nil {
-		return nil, ErrSealed
+	nonce, box := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
+	for _, aead := range *k.ring {
+		if plaintext, err := aead.Open(nil, nonce, box, []byte(label)); err == nil {
+			return plaintext, nil
+		}
 	}
-	return plaintext, nil
+	return nil, ErrSealed
 }
 
 // Format implements [fmt.Formatter], so that no verb reaches the key.

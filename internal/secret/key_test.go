@@ -61,9 +61,55 @@ func TestI31_SealOpensOnlyUnderTheSameKeyAndLabel(t *testing.T) {
 	}
 }
 
+// A ring seals under its first key and opens what any of its keys sealed, so that replicas can
+// exchange the key one after the other.
+func TestI31_RingSealsUnderItsFirstKeyAndOpensUnderAll(t *testing.T) {
+	var keys []secret.Key
+	var lines []string
+	for range secret.MaxKeys {
+		key, text := newKey(t)
+		keys, lines = append(keys, key), append(lines, text.Reveal())
+	}
+	stranger, _ := newKey(t)
+	for _, end := range []string{"", "\n"} {
+		ring, err := secret.ParseKey(strings.Join(lines, "\n") + end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed := seal(t, ring, []byte("by the ring"))
+		for i, key := range keys {
+			opened, err := ring.Open(label, seal(t, key, []byte{byte(i)}))
+			if err != nil || !bytes.Equal(opened, []byte{byte(i)}) {
+				t.Errorf("key %d of the ring: opened %q, %v", i, opened, err)
+			}
+			if i > 0 {
+				refused(t, fmt.Sprintf("key %d alone", i), key, label, sealed)
+			}
+		}
+		if opened, err := keys[0].Open(label, sealed); err != nil || string(opened) != "by the ring" {
+			t.Errorf("the first key alone: opened %q, %v", opened, err)
+		}
+		refused(t, "a stranger's seal", ring, label, seal(t, stranger, []byte("x")))
+		refused(t, "another label", ring, label+"x", sealed)
+	}
+}
+
 func TestI31_DamagedSealIsRefused(t *testing.T) {
-	key, _ := newKey(t)
-	sealed := seal(t, key, []byte("a private key"))
+	single, text := newKey(t)
+	_, other := newKey(t)
+	ring, err := secret.ParseKey(other.Reveal() + "\n" + text.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := seal(t, single, []byte("a private key"))
+	for name, key := range map[string]secret.Key{"key": single, "ring": ring} {
+		t.Run(name, func(t *testing.T) { damage(t, key, sealed) })
+	}
+}
+
+// damage cuts sealed and flips every bit of it.
+func damage(t *testing.T, key secret.Key, sealed []byte) {
+	t.Helper()
 	for n := range sealed {
 		refused(t, fmt.Sprintf("truncated to %d", n), key, label, sealed[:n])
 		refused(t, fmt.Sprintf("without its first %d", n+1), key, label, sealed[n+1:])
@@ -114,6 +160,14 @@ func TestParseKey(t *testing.T) {
 		{"final newline", good + "\n", true},
 		{"final CR LF", good + "\r\n", true},
 		{"two newlines", good + "\n\n", false},
+		{"two keys", good + "\n" + good, true},
+		{"two keys, CR LF", good + "\r\n" + good + "\r\n", true},
+		{"as many as may be", strings.Repeat(good+"\n", secret.MaxKeys), true},
+		{"too many", strings.Repeat(good+"\n", secret.MaxKeys+1), false},
+		{"empty line between", good + "\n\n" + good, false},
+		{"second one short", good + "\nAAAA", false},
+		{"two on one line", good + " " + good, false},
+		{"CR alone between", good + "\r" + good, false},
 		{"newline inside", good[:20] + "\n" + good[20:], false},
 		{"leading newline", "\n" + good, false},
 		{"leading space", " " + good, false},
@@ -149,7 +203,8 @@ func TestNewKeySize(t *testing.T) {
 
 func TestI29_KeyPrintsNowhere(t *testing.T) {
 	raw := []byte(canary + canary + canary)[:secret.KeySize]
-	key, err := secret.NewKey(raw)
+	line := base64.StdEncoding.EncodeToString(raw)
+	key, err := secret.ParseKey(line + "\n" + line)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,4 +229,37 @@ func TestI29_KeyPrintsNowhere(t *testing.T) {
 	if leaks(out.String()) {
 		t.Error("the master key is printed")
 	}
+}
+
+// FuzzParseKey: what is accepted seals and opens, as each of its lines does alone, and what is
+// not accepted is not quoted.
+func FuzzParseKey(f *testing.F) {
+	first := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, secret.KeySize))
+	second := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{2}, secret.KeySize))
+	for _, text := range []string{first, first + "\n" + second, first + "\r\n" + second + "\n", "\n" + first, first[1:], ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ring, err := secret.ParseKey(text)
+		if err != nil {
+			if len(text) > 8 && strings.Contains(err.Error(), text) {
+				t.Fatal("the error repeats the text")
+			}
+			return
+		}
+		for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+			key, err := secret.ParseKey(line)
+			if err != nil {
+				t.Fatalf("line %d alone: %v", i, err)
+			}
+			if opened, err := ring.Open(label, seal(t, key, []byte("x"))); err != nil || string(opened) != "x" {
+				t.Fatalf("line %d: %v", i, err)
+			}
+			if i == 0 {
+				if opened, err := key.Open(label, seal(t, ring, []byte("y"))); err != nil || string(opened) != "y" {
+					t.Fatalf("the ring does not seal under its first line: %v", err)
+				}
+			}
+		}
+	})
 }

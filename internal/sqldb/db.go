@@ -4,95 +4,120 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	// writeAttempts × writerBusyTimeout is how long a write waits for a lock that
-	// another process holds: 5 seconds.
-	writeAttempts     = 20
-	writerBusyTimeout = 250 * time.Millisecond
-	retryPause        = 5 * time.Millisecond
+	// writeLimit is how long a write that meets others goes on trying.
+	writeLimit = 5 * time.Second
+	// retryPause doubles with each attempt, up to maxRetryPause.
+	retryPause    = 5 * time.Millisecond
+	maxRetryPause = 160 * time.Millisecond
 )
 
-// DB is an open database: one connection that writes and a pool that only reads. It is
-// safe for concurrent use. Errors that its methods return went through [Unavailable].
+// DB is an open database: connections that write, of which SQLite has one, and a pool that
+// only reads. It is safe for concurrent use. Errors that its methods return went through
+// [Unavailable].
 type DB struct {
-	writer  *sql.DB
-	readers *sql.DB
-	epoch   atomic.Uint64
-	closed  atomic.Bool
+	writer   *sql.DB
+	readers  *sql.DB
+	postgres *postgres // nil on SQLite
+	epoch    atomic.Uint64
+	closed   atomic.Bool
 
 	mu       sync.RWMutex
-	prepared map[string]*sql.Stmt // by text, on readers
-}
-
-// Tx is an open transaction. The one that [DB.Read] hands out refuses to write.
-type Tx struct{ tx *sql.Tx }
-
-// ExecContext runs a statement that returns no rows.
-func (t *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return t.tx.ExecContext(ctx, query, args...)
-}
-
-// QueryContext runs a statement that returns rows.
-func (t *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return t.tx.QueryContext(ctx, query, args...)
-}
-
-// QueryRowContext runs a statement that returns at most one row.
-func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return t.tx.QueryRowContext(ctx, query, args...)
-}
-
-// PrepareContext prepares a statement for use within the transaction, which also closes it.
-func (t *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	return t.tx.PrepareContext(ctx, query)
+	prepared map[string]*sql.Stmt // by text, on readers; unused on PostgreSQL
 }
 
 // Read runs fn on one consistent snapshot, at least as new as the last acknowledged write.
-// fn must not use any other method of the DB: it holds one of few connections.
+// fn must not use any other method of the DB: it holds one of few connections. On PostgreSQL
+// fn runs again from the start when its connection is lost, as it does in [DB.Write].
 func (db *DB) Read(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := db.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return outcome(ctx, db.ifClosed(err))
-	}
-	// The rollback of a transaction that only read has nothing to lose.
-	defer func() { _ = tx.Rollback() }()
-	return outcome(ctx, fn(&Tx{tx: tx}))
-}
-
-// Write runs fn in one serializable transaction and returns after the commit. When the
-// database is busy fn runs again from the start, so it must not keep state from a failed run.
-func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := db.writeOnce(ctx, fn)
-		if err == nil || attempt == writeAttempts || !isBusy(err) {
+	for start := time.Now(); ; {
+		err := db.readOnce(ctx, fn)
+		if err == nil || !repeatable(err) || time.Since(start) > acquireLimit || ctx.Err() != nil {
 			return outcome(ctx, err)
 		}
-		select {
-		case <-time.After(retryPause):
-		case <-ctx.Done():
-			return ctx.Err()
+	}
+}
+
+func (db *DB) readOnce(ctx context.Context, fn func(*Tx) error) error {
+	tx, err := db.begin(ctx, db.readers, sql.LevelRepeatableRead)
+	if err != nil {
+		return err
+	}
+	// The rollback of a transaction that only read has nothing to lose.
+	defer tx.end()
+	return fn(tx)
+}
+
+// Write runs fn in one serializable transaction and returns after the commit. When it meets
+// another write fn runs again from the start, so it must not keep state from a failed run.
+// After [ErrUnavailable] the write may have happened.
+func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
+	return db.write(ctx, sql.LevelSerializable, fn)
+}
+
+// Merge is a [DB.Write] whose statements are each right on their own, such as an update to
+// a maximum: on PostgreSQL it is read committed, and conflicts with no other.
+func (db *DB) Merge(ctx context.Context, fn func(*Tx) error) error {
+	return db.write(ctx, sql.LevelReadCommitted, fn)
+}
+
+func (db *DB) write(ctx context.Context, level sql.IsolationLevel, fn func(*Tx) error) error {
+	start := time.Now()
+	for attempt := 0; ; attempt++ {
+		committing, err := db.writeOnce(ctx, level, fn)
+		again := conflicts(err) || (!committing && (repeatable(err) || db.mayBeWritable(err, attempt)))
+		if !again || time.Since(start) > writeLimit {
+			return outcome(ctx, err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
 		}
 	}
 }
 
-func (db *DB) writeOnce(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := db.writer.BeginTx(ctx, nil)
+// mayBeWritable reports that err came from a connection to a server that is read-only, as
+// those are that are left over from before a failover. There may be one more in the pool.
+func (db *DB) mayBeWritable(err error, attempt int) bool {
+	return isReadOnly(err) && attempt < db.writer.Stats().MaxOpenConnections
+}
+
+// writeOnce also tells whether err is that of the commit, which may then have happened.
+func (db *DB) writeOnce(ctx context.Context, level sql.IsolationLevel, fn func(*Tx) error) (committing bool, err error) {
+	tx, err := db.begin(ctx, db.writer, level)
 	if err != nil {
-		return db.ifClosed(err)
+		return false, err
 	}
-	// Rolls back when fn fails or panics; after a commit it does nothing.
-	defer func() { _ = tx.Rollback() }()
-	if err := fn(&Tx{tx: tx}); err != nil {
-		return err
+	// Rolls back when fn fails or panics; after a commit it only gives the connection back.
+	defer tx.end()
+	if err := fn(tx); err != nil {
+		tx.discard = isReadOnly(err)
+		return false, err
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
 	}
 	// A commit that reports an error may have happened all the same.
 	defer db.epoch.Add(1)
-	return tx.Commit()
+	err = tx.tx.Commit()
+	return err != nil, err
+}
+
+// pause waits before the next attempt, a random time so that two writes do not meet for ever.
+func pause(ctx context.Context, attempt int) error {
+	longest := min(retryPause<<min(attempt, 10), maxRetryPause)
+	select {
+	case <-time.After(longest/2 + rand.N(longest/2)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Epoch is a number that grows after each commit, or attempt at one, and before the write
@@ -100,59 +125,22 @@ func (db *DB) writeOnce(ctx context.Context, fn func(*Tx) error) error {
 // It holds for writes of this process only.
 func (db *DB) Epoch() uint64 { return db.epoch.Load() }
 
-// QueryContext runs one reading statement outside any transaction. The statement is
-// prepared once and kept, so its text must come from a small fixed set. Errors of the rows
-// themselves did not go through [Unavailable]; those of [DB.Each] did.
-func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := db.stmt(ctx, query) //nolint:sqlclosecheck // kept for the next call, closed by Close
-	if err != nil {
-		return nil, outcome(ctx, db.ifClosed(err))
-	}
-	rows, err := stmt.QueryContext(ctx, args...)
-	return rows, outcome(ctx, db.ifClosed(err))
-}
-
-// Each runs a statement as [DB.QueryContext] does and calls scan for each row of its result.
-func (db *DB) Each(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return outcome(ctx, err)
-		}
-	}
-	return outcome(ctx, rows.Err())
-}
-
-func (db *DB) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
-	db.mu.RLock()
-	stmt := db.prepared[query]
-	db.mu.RUnlock()
-	if stmt != nil {
-		return stmt, nil
-	}
-	stmt, err := db.readers.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if first := db.prepared[query]; first != nil {
-		return first, stmt.Close() //nolint:sqlclosecheck // only the loser of a race is closed here
-	}
-	if db.closed.Load() {
-		return nil, errors.Join(sql.ErrConnDone, stmt.Close())
-	}
-	db.prepared[query] = stmt
-	return stmt, nil
-}
-
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error {
+	if db.postgres != nil {
+		return db.Each(ctx, func(*sql.Rows) error { return nil }, "SELECT 1")
+	}
 	return outcome(ctx, db.ifClosed(db.readers.PingContext(ctx)))
+}
+
+// Check reports damage. SQLite reads the whole database. PostgreSQL tells what it knows:
+// pages that failed their checksum, and indexes and constraints that do not hold; to have it
+// read everything is the task of pg_amcheck.
+func (db *DB) Check(ctx context.Context) error {
+	if db.postgres != nil {
+		return db.checkPostgres(ctx)
+	}
+	return db.checkSQLite(ctx)
 }
 
 // Close ends all connections. Later calls of other methods answer [ErrUnavailable].
@@ -167,7 +155,7 @@ func (db *DB) Close() error {
 		errs = append(errs, stmt.Close())
 	}
 	db.prepared = nil
-	// The writer goes last: the last connection to leave moves the log into the file.
+	// The writer goes last: the last connection to leave moves SQLite's log into the file.
 	return errors.Join(append(errs, db.readers.Close(), db.writer.Close())...)
 }
 
@@ -186,4 +174,12 @@ func outcome(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	return err
+}
+
+// overdue names the end of a limit of ours, which is not one that the caller has set.
+func overdue(ctx, limited context.Context, what string, err error) error {
+	if err == nil || ctx.Err() != nil || limited.Err() == nil {
+		return err
+	}
+	return &unavailableError{cause: fmt.Errorf("%s in time: %w", what, err)}
 }

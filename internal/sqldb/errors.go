@@ -5,9 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // ErrUnavailable reports that the database could not be asked: nothing is known about
@@ -23,47 +20,30 @@ func (e *unavailableError) Unwrap() []error { return []error{ErrUnavailable, e.c
 // connection, the disk or a lock. Ends of a context and errors about data stay as they are.
 func Unavailable(err error) error {
 	switch {
-	case err == nil, errors.Is(err, ErrUnavailable),
-		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case err == nil, errors.Is(err, ErrUnavailable):
 		return err
-	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone):
+	case isConnect(err): // first, as running out of time to connect looks like the end of a context
 		return &unavailableError{cause: err}
-	}
-	switch primaryCode(err) {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT,
-		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
-		sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone),
+		conflicts(err), isSQLiteFailure(err), isPostgresFailure(err):
 		return &unavailableError{cause: err}
 	}
 	return err
 }
 
 // IsUnique reports whether err is the violation of a primary key or unique index.
-func IsUnique(err error) bool {
-	switch code(err) {
-	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-		return true
-	}
-	return false
-}
+func IsUnique(err error) bool { return isSQLiteUnique(err) || pgCode(err) == "23505" }
 
 // IsForeignKey reports whether err is the violation of a foreign key.
-func IsForeignKey(err error) bool { return code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY }
+func IsForeignKey(err error) bool { return isSQLiteForeignKey(err) || pgCode(err) == "23503" }
 
-func isBusy(err error) bool {
-	switch primaryCode(err) {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return true
-	}
-	return false
+// conflicts reports that a transaction met another one, and has surely not happened.
+func conflicts(err error) bool { return isSQLiteBusy(err) || isPostgresConflict(err) }
+
+// repeatable reports that the statement failed for a reason that lay in its connection, so
+// that another one is worth a try. Of a commit it says nothing.
+func repeatable(err error) bool {
+	return errors.Is(err, driver.ErrBadConn) || isLost(err) || isStalePlan(err)
 }
-
-// code is the extended result code of SQLite, and 0 for any other error.
-func code(err error) int {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		return e.Code()
-	}
-	return 0
-}
-
-func primaryCode(err error) int { return code(err) & 0xff }

@@ -11,27 +11,28 @@ import (
 )
 
 func TestAClosedDatabaseIsUnavailable(t *testing.T) {
-	db, _ := open(t)
-	if err := one(t, db, new(int), "SELECT count(*) FROM notes"); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var n int
-	for name, err := range map[string]error{
-		"Read":         db.Read(t.Context(), func(*sqldb.Tx) error { return nil }),
-		"Write":        db.Write(t.Context(), func(*sqldb.Tx) error { return nil }),
-		"QueryContext": one(t, db, &n, "SELECT count(*) FROM notes"),
-		"new query":    one(t, db, &n, "SELECT count(*) + 1 FROM notes"),
-		"Ping":         db.Ping(t.Context()),
-		"Check":        db.Check(t.Context()),
-		"Migrate":      db.Migrate(t.Context(), notes),
-	} {
-		if !errors.Is(err, sqldb.ErrUnavailable) {
-			t.Errorf("%s = %v, want ErrUnavailable", name, err)
+	onBoth(t, func(t *testing.T, db *sqldb.DB) {
+		if err := one(t, db, new(int), "SELECT count(*) FROM notes"); err != nil {
+			t.Fatal(err)
 		}
-	}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		for name, err := range map[string]error{
+			"Read":         db.Read(t.Context(), func(*sqldb.Tx) error { return nil }),
+			"Write":        db.Write(t.Context(), func(*sqldb.Tx) error { return nil }),
+			"QueryContext": one(t, db, &n, "SELECT count(*) FROM notes"),
+			"new query":    one(t, db, &n, "SELECT count(*) + 1 FROM notes"),
+			"Ping":         db.Ping(t.Context()),
+			"Check":        db.Check(t.Context()),
+			"Migrate":      db.Migrate(t.Context(), notes),
+		} {
+			if !errors.Is(err, sqldb.ErrUnavailable) {
+				t.Errorf("%s = %v, want ErrUnavailable", name, err)
+			}
+		}
+	})
 }
 
 func TestDamageIsFound(t *testing.T) {

@@ -6,10 +6,15 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"io"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 func TestOldLibrariesAreRefused(t *testing.T) {
@@ -37,6 +42,22 @@ func TestTimesKeepMicroseconds(t *testing.T) {
 	}
 }
 
+// connectError is one that looks like the end of a context, as a dial out of time does.
+func connectError(t *testing.T) error {
+	t.Helper()
+	config, err := pgconn.ParseConfig("postgres://h/d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, context.DeadlineExceeded }
+	_, err = pgconn.ConnectConfig(t.Context(), config)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("the error of the driver is %v", err)
+	}
+	return err
+}
+
 func TestUnavailableIsOnlyWhatSaysNothingAboutData(t *testing.T) {
 	mine := errors.New("mine")
 	for _, tt := range []struct {
@@ -51,6 +72,27 @@ func TestUnavailableIsOnlyWhatSaysNothingAboutData(t *testing.T) {
 		{"cancelled", context.Canceled, false},
 		{"out of time", fmt.Errorf("read: %w", context.DeadlineExceeded), false},
 		{"another error", mine, false},
+		{"dialled in vain", connectError(t), true},
+		{"reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
+		{"cut off", fmt.Errorf("read: %w", io.ErrUnexpectedEOF), true},
+		{"no answer", os.ErrDeadlineExceeded, true},
+		{"serialization failure", &pgconn.PgError{Code: "40001"}, true},
+		{"deadlock", &pgconn.PgError{Code: "40P01"}, true},
+		{"lock not had in time", &pgconn.PgError{Code: "55P03"}, true},
+		{"statement out of time", &pgconn.PgError{Code: "57014"}, true},
+		{"server shut down", &pgconn.PgError{Code: "57P01"}, true},
+		{"server starting", &pgconn.PgError{Code: "57P03"}, true},
+		{"protocol", &pgconn.PgError{Code: "08P01"}, true},
+		{"disk full", &pgconn.PgError{Code: "53100"}, true},
+		{"I/O error", &pgconn.PgError{Code: "58030"}, true},
+		{"damage", &pgconn.PgError{Code: "XX001"}, true},
+		{"read-only", &pgconn.PgError{Code: "25006"}, true},
+		{"right taken away", &pgconn.PgError{Code: "42501"}, true},
+		{"stale plan", &pgconn.PgError{Code: "0A000", Routine: "RevalidateCachedQuery"}, true},
+		{"feature that does not exist", &pgconn.PgError{Code: "0A000"}, false},
+		{"unique violation", &pgconn.PgError{Code: "23505"}, false},
+		{"text that is none", &pgconn.PgError{Code: "22021"}, false},
+		{"column that does not exist", &pgconn.PgError{Code: "42703"}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := Unavailable(tt.err)
@@ -67,97 +109,5 @@ func TestUnavailableIsOnlyWhatSaysNothingAboutData(t *testing.T) {
 	}
 	if Unavailable(nil) != nil {
 		t.Error("nil is an error")
-	}
-}
-
-func TestErrorsAreKnownByCode(t *testing.T) {
-	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "x.db"), Normal)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	run := func(statements ...string) error {
-		return db.Write(t.Context(), func(tx *Tx) error {
-			for _, statement := range statements {
-				if _, err := tx.ExecContext(t.Context(), statement); err != nil {
-					return fmt.Errorf("run: %w", err)
-				}
-			}
-			return nil
-		})
-	}
-	if err := run("CREATE TABLE t (id BIGINT PRIMARY KEY, u TEXT NOT NULL UNIQUE, p BIGINT REFERENCES t (id))"); err != nil {
-		t.Fatal(err)
-	}
-	if err := run("INSERT INTO t (id, u) VALUES (1, 'a')"); err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct {
-		statement           string
-		unique, foreign, un bool
-	}{
-		{"INSERT INTO t (id, u) VALUES (1, 'b')", true, false, false},
-		{"INSERT INTO t (id, u) VALUES (2, 'a')", true, false, false},
-		{"INSERT INTO t (id, u, p) VALUES (2, 'b', 9)", false, true, false},
-		{"INSERT INTO t (id, u) VALUES (2, NULL)", false, false, false},
-		{"INSERT INTO absent (id) VALUES (1)", false, false, false},
-		{"INSERT INTO t (id, u) VALUES (3, \"misspelt\")", false, false, false},
-		{"PRAGMA query_only = 1; INSERT INTO t (id, u) VALUES (3, 'c')", false, false, true},
-	} {
-		err := run(tt.statement)
-		if err == nil {
-			t.Errorf("%s: no error", tt.statement)
-		}
-		if IsUnique(err) != tt.unique || IsForeignKey(err) != tt.foreign || errors.Is(err, ErrUnavailable) != tt.un {
-			t.Errorf("%s: %v: unique %v, foreign key %v, unavailable %v", tt.statement, err,
-				IsUnique(err), IsForeignKey(err), errors.Is(err, ErrUnavailable))
-		}
-	}
-}
-
-// One statement that outlives ctx must give the error of ctx, whatever the driver says.
-func TestTheEndOfAContextStaysOne(t *testing.T) {
-	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "x.db"), Normal)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	const endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-	for name, run := range map[string]func(context.Context, func(*Tx) error) error{"Read": db.Read, "Write": db.Write} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		err := run(ctx, func(tx *Tx) error {
-			var n int64
-			return tx.QueryRowContext(ctx, endless).Scan(&n)
-		})
-		cancel()
-		if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnavailable) {
-			t.Errorf("%s = %v, want the end of ctx", name, err)
-		}
-		if err := run(t.Context(), func(*Tx) error { return nil }); err != nil {
-			t.Errorf("%s afterwards: %v", name, err)
-		}
-	}
-}
-
-func TestEmbeddedMigrationsApplyOnceAndAreSound(t *testing.T) {
-	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "x.db"), Normal)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	for range 2 {
-		if err := db.Migrate(t.Context(), Migrations); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := db.Check(t.Context()); err != nil {
-		t.Error(err)
-	}
-	var n int
-	err = db.Read(t.Context(), func(tx *Tx) error {
-		return tx.QueryRowContext(t.Context(), "SELECT count(*) FROM orgs").Scan(&n)
-	})
-	if err != nil || n != 0 {
-		t.Errorf("a fresh schema: %d orgs, %v", n, err)
 	}
 }

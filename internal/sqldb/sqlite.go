@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
@@ -26,8 +27,12 @@ const (
 // minReaders keeps a long read from holding up the others on a small machine.
 const minReaders = 4
 
-// readerBusyTimeout is for the rare locks that stop a reader: recovery of the log after a crash.
-const readerBusyTimeout = writeAttempts * writerBusyTimeout
+const (
+	// writerBusyTimeout is short because a write tries again, until writeLimit.
+	writerBusyTimeout = 250 * time.Millisecond
+	// readerBusyTimeout is for the rare locks that stop a reader: recovery of the log after a crash.
+	readerBusyTimeout = writeLimit
+)
 
 // OpenSQLite opens or creates the database file at path, readable by its owner alone. The
 // caller sees to it that no other process writes to it.
@@ -126,8 +131,7 @@ func checkVersion(text string) error {
 	return nil
 }
 
-// Check reads the whole database and reports the first damage that it finds.
-func (db *DB) Check(ctx context.Context) error {
+func (db *DB) checkSQLite(ctx context.Context) error {
 	return db.Read(ctx, func(tx *Tx) error {
 		var verdict string
 		if err := tx.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
