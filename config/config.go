@@ -10,13 +10,20 @@ import (
 )
 
 // Config is a complete configuration, defaults included. It can be printed and logged:
-// the master key redacts itself.
+// its secrets redact themselves.
 type Config struct {
 	Listen           string
 	Issuer           string // "" only when Listen has port 0: see [Config.IssuerAt]
-	DataDir          string
+	DataDir          string // not used when both URLs are set
+	DatabaseURLFile  string
+	DatabaseURL      secret.Text // from the file or the variable; zero: SQLite in DataDir
+	DatabaseMaxConns int
+	MigrateAtStart   bool
+	RedisURLFile     string
+	RedisURL         secret.Text // from the file or the variable; zero: state in DataDir
+	RedisPrefix      string
 	MasterKeyFile    string
-	MasterKey        secret.Text // base64, from the file or the variable; zero when neither is set
+	MasterKey        secret.Text // base64, one key a line, from the file or the variable; zero when neither is set
 	TLSCertFile      string
 	TLSKeyFile       string
 	TrustedProxies   []netip.Prefix
@@ -27,6 +34,7 @@ type Config struct {
 	JWKSMaxAge       time.Duration
 	KeyRotation      time.Duration
 	StrictScopes     bool
+	Dialects         []string // a part of AllDialects, in its order
 	LogLevel         slog.Level
 	LogFormat        string // LogAuto, LogText or LogJSON
 }

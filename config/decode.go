@@ -3,6 +3,8 @@ package config
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +21,13 @@ func decode(merged *koanf.Koanf, found *problems) Config {
 		Listen:           merged.String("listen"),
 		Issuer:           merged.String("issuer"),
 		DataDir:          merged.String("data_dir"),
+		DatabaseURLFile:  merged.String("database_url_file"),
+		DatabaseURL:      secret.New(merged.String("database_url")),
+		DatabaseMaxConns: read.number("database_max_conns"),
+		MigrateAtStart:   read.boolean("migrate_at_start"),
+		RedisURLFile:     merged.String("redis_url_file"),
+		RedisURL:         secret.New(merged.String("redis_url")),
+		RedisPrefix:      merged.String("redis_prefix"),
 		MasterKeyFile:    merged.String("master_key_file"),
 		MasterKey:        secret.New(merged.String("master_key")),
 		TLSCertFile:      merged.String("tls_cert_file"),
@@ -31,6 +40,7 @@ func decode(merged *koanf.Koanf, found *problems) Config {
 		JWKSMaxAge:       read.duration("jwks_max_age"),
 		KeyRotation:      read.duration("key_rotation"),
 		StrictScopes:     read.boolean("strict_scopes"),
+		Dialects:         read.dialects("dialects"),
 		LogLevel:         read.level("log_level"),
 		LogFormat:        merged.String("log_format"),
 	}
@@ -56,6 +66,41 @@ func (r reader) duration(key string) time.Duration {
 		return 0
 	}
 	return value
+}
+
+func (r reader) number(key string) int {
+	value, err := strconv.Atoi(r.merged.String(key))
+	if err != nil {
+		r.found.add(key, "is not a whole number", "")
+	}
+	return value
+}
+
+// AllDialects are the products whose APIs can be served.
+var AllDialects = []string{"prisme", "keycard", "nscale", "rezolve"}
+
+func (r reader) dialects(key string) []string {
+	text := r.merged.String(key)
+	switch text {
+	case "all":
+		return AllDialects
+	case "none":
+		return nil
+	}
+	var named []string
+	for name := range strings.SplitSeq(text, ",") {
+		named = append(named, strings.TrimSpace(name))
+	}
+	var chosen []string
+	for _, dialect := range AllDialects {
+		if slices.Contains(named, dialect) {
+			chosen = append(chosen, dialect)
+		}
+	}
+	if len(chosen) < len(named) {
+		r.found.add(key, "must be all, none, or some of "+strings.Join(AllDialects, ", ")+", each once", "")
+	}
+	return chosen
 }
 
 func (r reader) boolean(key string) bool {

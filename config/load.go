@@ -37,7 +37,7 @@ func Load(sources Sources) (Config, error) {
 	if !slices.ContainsFunc(layers[1:], sets("token_lifetime")) {
 		config.TokenLifetime = min(config.TokenLifetime, max(config.TokenMaxLifetime, time.Second))
 	}
-	config.readMasterKey(&found)
+	config.readSecrets(&found)
 	config.check(&found)
 	if err := found.err(); err != nil {
 		return Config{}, err
@@ -66,8 +66,8 @@ func readFlags(flags map[string]string, found *problems) map[string]any {
 	layer := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(flags)) {
 		key := keyOfFlag(name)
-		if key == "master_key" {
-			found.add(key, "must not be a flag, which every user of the machine can see", "use SIGNET_MASTER_KEY_FILE")
+		if slices.Contains([]string{"master_key", "database_url", "redis_url"}, key) {
+			found.add(key, "must not be a flag, which every user of the machine can see", "use "+Option{Key: key + "_file"}.Variable())
 			continue
 		}
 		accept(layer, key, flags[name], found)

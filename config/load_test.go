@@ -21,10 +21,15 @@ import (
 
 var goodKey = base64.StdEncoding.EncodeToString([]byte("CANARY-canary-CANARY-canary-1234"))
 
+const (
+	goodPostgres = "postgres://signet:CANARY@db.example.com/signet"
+	goodRedis    = "redis://signet:CANARY@redis.example.com:6379"
+)
+
 func write(t testing.TB, name, content string, mode os.FileMode) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+	if err := errors.Join(os.WriteFile(path, []byte(content), 0o600), os.Chmod(path, mode)); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -43,6 +48,7 @@ func TestLoadDefaults(t *testing.T) {
 		Listen: "127.0.0.1:8080", Issuer: "http://127.0.0.1:8080", DataDir: "./signet-data",
 		TokenLifetime: 15 * time.Minute, TokenMaxLifetime: time.Hour, SigningAlg: "ES256",
 		JWKSMaxAge: 5 * time.Minute, KeyRotation: 720 * time.Hour, LogLevel: slog.LevelInfo, LogFormat: LogAuto,
+		DatabaseMaxConns: 16, MigrateAtStart: true, RedisPrefix: "signet", Dialects: AllDialects,
 	}
 	if diff := cmp.Diff(want, got, compare); diff != "" {
 		t.Error(diff)
@@ -52,10 +58,16 @@ func TestLoadDefaults(t *testing.T) {
 func TestLoadEverything(t *testing.T) {
 	certFile, keyFile := certificate(t)
 	master := write(t, "master.key", goodKey+"\n", 0o600)
+	redis := write(t, "redis.url", goodRedis+"\n", 0o640)
 	file := write(t, "signet.yaml", `
 listen: 0.0.0.0:8443
 issuer: https://id.example.com/signet
 data_dir: /var/lib/signet
+database_url: postgres://db.example.com/signet
+database_max_conns: 40
+migrate_at_start: false
+redis_url_file: `+redis+`
+redis_prefix: signet.test-1
 master_key_file: `+master+`
 tls_cert_file: `+certFile+`
 tls_key_file: `+keyFile+`
@@ -67,6 +79,7 @@ signing_alg: Ed25519
 jwks_max_age: 60s
 key_rotation: 24h
 strict_scopes: true
+dialects: rezolve, keycard
 log_level: debug
 log_format: json
 `, 0o644)
@@ -76,11 +89,13 @@ log_format: json
 	}
 	want := Config{
 		Listen: "0.0.0.0:8443", Issuer: "https://id.example.com/signet", DataDir: "/var/lib/signet",
-		MasterKeyFile: master, MasterKey: secret.New(goodKey + "\n"), TLSCertFile: certFile, TLSKeyFile: keyFile,
+		DatabaseURL: secret.New("postgres://db.example.com/signet"), DatabaseMaxConns: 40,
+		RedisURLFile: redis, RedisURL: secret.New(goodRedis), RedisPrefix: "signet.test-1",
+		MasterKeyFile: master, MasterKey: secret.New(goodKey), TLSCertFile: certFile, TLSKeyFile: keyFile,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 		MetricsListen:  "0.0.0.0:9090", TokenLifetime: 5 * time.Minute, TokenMaxLifetime: 30 * time.Minute,
 		SigningAlg: "Ed25519", JWKSMaxAge: time.Minute, KeyRotation: 24 * time.Hour,
-		StrictScopes: true, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
+		StrictScopes: true, Dialects: []string{"keycard", "rezolve"}, LogLevel: slog.LevelDebug, LogFormat: LogJSON,
 	}
 	if diff := cmp.Diff(want, got, compare, cmp.Comparer(sameNetworks)); diff != "" {
 		t.Error(diff)
@@ -149,9 +164,11 @@ func TestIssuerAt(t *testing.T) {
 }
 
 func TestI29_ConfigPrintsNoSecret(t *testing.T) {
-	config, err := Load(Sources{Environ: []string{"SIGNET_MASTER_KEY=" + goodKey}})
-	if err != nil || config.MasterKey.Reveal() != goodKey {
-		t.Fatalf("master key lost: %v", err)
+	config, err := Load(Sources{Environ: []string{
+		"SIGNET_MASTER_KEY=" + goodKey, "SIGNET_DATABASE_URL=" + goodPostgres, "SIGNET_REDIS_URL=" + goodRedis,
+	}})
+	if err != nil || config.MasterKey.Reveal() != goodKey || config.DatabaseURL.Reveal() != goodPostgres || config.RedisURL.Reveal() != goodRedis {
+		t.Fatalf("a secret is lost: %v", err)
 	}
 	var logged strings.Builder
 	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "config", config)
@@ -160,7 +177,10 @@ func TestI29_ConfigPrintsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	printed := fmt.Sprintf("%v %+v %#v %s %s", config, &config, config, logged.String(), marshalled)
-	if strings.Contains(printed, goodKey) || !strings.Contains(printed, "[redacted]") {
+	for _, note := range config.Notes() {
+		printed += note.Error()
+	}
+	if strings.Contains(printed, goodKey) || strings.Contains(printed, "CANARY") || !strings.Contains(printed, "[redacted]") {
 		t.Errorf("printed %s", printed)
 	}
 }

@@ -54,7 +54,7 @@ func TestProblems(t *testing.T) {
 	}{
 		{"unknown", []string{"SIGNET_FOO=1"}, "SIGNET_FOO (foo): is not a setting; `signet config check --help` lists all settings"},
 		{"typing error", []string{"SIGNET_ISUER=x"}, "SIGNET_ISUER (isuer): is not a setting; did you mean SIGNET_ISSUER (issuer)?"},
-		{"not in this version", []string{"SIGNET_DATABASE_URL=postgres://u:CANARY@h/d"}, "SIGNET_DATABASE_URL (database_url): is not a setting; this version does not have it"},
+		{"not in this version", []string{"SIGNET_ALLOW_LOOPBACK_ISSUERS=CANARY"}, "SIGNET_ALLOW_LOOPBACK_ISSUERS (allow_loopback_issuers): is not a setting; this version does not have it"},
 		{"not in this version, like another", []string{"SIGNET_TLS_CLIENT_CA_FILE=x"}, "SIGNET_TLS_CLIENT_CA_FILE (tls_client_ca_file): is not a setting; this version does not have it"},
 		{"lower case", []string{"SIGNET_listen=x"}, "SIGNET_LISTEN (listen): is written in lower case; variables are in upper case"},
 		{"port that is no service link", []string{"SIGNET_PORT=CANARY"}, "SIGNET_PORT (port): is not a setting; `signet config check --help` lists all settings"},
@@ -119,6 +119,8 @@ func TestProblems(t *testing.T) {
 
 		{"boolean", []string{"SIGNET_STRICT_SCOPES=yes"}, "SIGNET_STRICT_SCOPES (strict_scopes): must be true or false"},
 		{"boolean in upper case", []string{"SIGNET_STRICT_SCOPES=True"}, "SIGNET_STRICT_SCOPES (strict_scopes): must be true or false"},
+		{"unknown dialect", []string{"SIGNET_DIALECTS=keycard,okta"}, badDialects},
+		{"dialect twice", []string{"SIGNET_DIALECTS=keycard,keycard"}, badDialects},
 		{"level", []string{"SIGNET_LOG_LEVEL=INFO"}, "SIGNET_LOG_LEVEL (log_level): must be debug, info, warn or error"},
 		{"format", []string{"SIGNET_LOG_FORMAT=xml"}, "SIGNET_LOG_FORMAT (log_format): must be auto, text or json"},
 	} {
@@ -140,8 +142,9 @@ func TestProblems(t *testing.T) {
 const (
 	hiddenProxy = "SIGNET_TRUSTED_PROXIES (trusted_proxies): is needed when the issuer is https and this server has no certificate, or every caller would look like this machine; " +
 		"name the proxy that ends TLS, as in 127.0.0.1/32, or set SIGNET_TLS_CERT_FILE and SIGNET_TLS_KEY_FILE"
-	badIssuer = "SIGNET_ISSUER (issuer): must be an http or https URL without user, query, fragment and trailing slash; write it as in https://id.example.com"
-	badAlg    = "SIGNET_SIGNING_ALG (signing_alg): must be ES256, Ed25519, RS256, PS256, ES384 or ES512; names are those of RFC 7518 and RFC 9864"
+	badIssuer   = "SIGNET_ISSUER (issuer): must be an http or https URL without user, query, fragment and trailing slash; write it as in https://id.example.com"
+	badAlg      = "SIGNET_SIGNING_ALG (signing_alg): must be ES256, Ed25519, RS256, PS256, ES384 or ES512; names are those of RFC 7518 and RFC 9864"
+	badDialects = "SIGNET_DIALECTS (dialects): must be all, none, or some of prisme, keycard, nscale, rezolve, each once"
 )
 
 func TestAcceptedEdges(t *testing.T) {
@@ -168,7 +171,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	file := write(t, "signet.yaml", "token_lifetime: 2h\nsigning_alg: none\ncolour: red\n", 0o644)
 	_, err := Load(Sources{
 		File:    file,
-		Environ: []string{"SIGNET_STRICT_SCOPES=1", "SIGNET_REDIS_URL=redis://h"},
+		Environ: []string{"SIGNET_STRICT_SCOPES=1", "SIGNET_REDIS_URL=memcached://h"},
 		Flags:   map[string]string{"listen": "nowhere", "nonsense": "1"},
 	})
 	joined, ok := err.(interface{ Unwrap() []error })

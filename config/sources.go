@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"io/fs"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -33,12 +31,24 @@ func readFile(path string, found *problems) map[string]any {
 		return layer
 	}
 	for key, value := range document {
-		if key == "master_key" && open {
-			found.add(key, "stands in a file that others than its owner can read", "chmod 600 the configuration file")
+		if open && isSecret(key, value) {
+			found.add(key, "stands in a file that others than its owner and group can read", "chmod 600 the configuration file, or 640 with a group of its own")
 		}
 		accept(layer, key, value, found)
 	}
 	return layer
+}
+
+// isSecret reports whether a setting is one that must not be seen. A URL is when it has a password.
+func isSecret(key string, value any) bool {
+	switch key {
+	case "master_key":
+		return true
+	case "database_url", "redis_url":
+		text, _ := value.(string)
+		return !withoutPassword(text)
+	}
+	return false
 }
 
 var yamlLine = regexp.MustCompile(`line [0-9]+`)
@@ -59,27 +69,6 @@ func parseYAML(content []byte) (map[string]any, error) {
 		return nil, errors.New("has more than one YAML document")
 	}
 	return document, nil
-}
-
-// readSmallFile returns a regular file and whether others than its owner may read it.
-// Its errors do not name the path: someone may have put the secret itself there.
-func readSmallFile(path string) (content []byte, open bool, err error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, false, errors.New("does not exist")
-	case err != nil:
-		return nil, false, errors.New("cannot be read")
-	case !info.Mode().IsRegular():
-		return nil, false, errors.New("is not a regular file")
-	case info.Size() > maxFileBytes:
-		return nil, false, errors.New("is too large")
-	}
-	content, err = os.ReadFile(path)
-	if err != nil {
-		return nil, false, errors.New("cannot be read")
-	}
-	return content, info.Mode().Perm()&0o077 != 0, nil
 }
 
 func readEnviron(environ []string, found *problems) map[string]any {

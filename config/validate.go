@@ -33,6 +33,8 @@ func (c Config) check(found *problems) {
 	c.checkIssuer(found)
 	c.checkHiddenProxy(found)
 	c.checkMasterKey(found)
+	c.checkDatabase(found)
+	c.checkRedis(found)
 	c.checkTLS(found)
 	c.checkProxies(found)
 	c.checkMetrics(found)
