@@ -27,6 +27,9 @@ type ServiceAccount struct {
 	Gen           int64 // raised by what kills its tokens
 	Version       int64
 	LastUse       LastUse // newest over its credentials
+	// TokenExpiresAt is when the token ends that a rotation for [KindToken] would replace; zero:
+	// the account has none.
+	TokenExpiresAt time.Time
 	Stamp
 }
 
@@ -45,8 +48,13 @@ type Tag struct {
 // Kind says how a credential is proven.
 type Kind string
 
-// KindSecret is a client id with one or more live secrets.
-const KindSecret Kind = "secret"
+const (
+	// KindSecret is a client id with one or more live secrets.
+	KindSecret Kind = "secret"
+	// KindToken is a long-lived bearer token. It is presented as it is to whoever administers
+	// or introspects, and is never traded for a token as a secret is.
+	KindToken Kind = "token"
+)
 
 // Credential is one way for an account to prove itself; an account may have many.
 type Credential struct {
@@ -55,11 +63,12 @@ type Credential struct {
 	OrgID        uuid.UUID
 	ClientID     string // unique over all orgs
 	Kind         Kind
+	Shape        Shape // of its client id and secrets
 	Name         string
 	Description  string
 	Scopes       authz.Set      // ceiling; empty adds no restriction
 	AllowedCIDRs []netip.Prefix // empty: any address
-	ExpiresAt    time.Time      // zero: never
+	ExpiresAt    time.Time      // zero: never, which a token does not know
 	Disabled     bool
 	Primary      bool  // the one that an account's rotate concerns
 	LastSeq      int64 // number of the newest secret
@@ -69,12 +78,13 @@ type Credential struct {
 	Stamp
 }
 
-// Secret is one live secret of a credential of [KindSecret].
+// Secret is one live secret of a credential, or the token of one of [KindToken].
 type Secret struct {
 	ID           uuid.UUID
 	CredentialID uuid.UUID
 	Seq          int64  // 1, 2, 3… within the credential; tokens name the secret by it
 	Hint         string // last characters
+	Gen          int64  // of org, account and credential together when it was made: a token is good for this one only
 	CreatedAt    time.Time
 	ExpiresAt    time.Time // zero: never
 	LastUse      LastUse

@@ -16,8 +16,8 @@ import (
 
 func TestAuthenticateByEverySpellingOfTheID(t *testing.T) {
 	f := newFixture(t)
-	bot := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", WithCredential: true})
-	second := f.account(f.org("other"), accounts.NewAccount{Slug: "bot", WithCredential: true})
+	bot := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
+	second := f.account(f.org("other"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	for id, right := range map[string]bool{
 		bot.Credential.ClientID: true, bot.Account.ID.String(): true, accounts.ShortID(bot.Account.ID): true, "sa:acme:bot": true,
 		strings.ToUpper(bot.Credential.ClientID): false, strings.ToUpper(bot.Account.ID.String()): false, "sa:ACME:bot": false,
@@ -40,8 +40,8 @@ func TestAuthenticateByEverySpellingOfTheID(t *testing.T) {
 // TestI4_Row15_NoOtherSecret tries every prefix and every change of one character.
 func TestI4_Row15_NoOtherSecret(t *testing.T) {
 	f := newFixture(t)
-	bot := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", WithCredential: true})
-	other := f.account(f.org("other"), accounts.NewAccount{Slug: "bot", WithCredential: true})
+	bot := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
+	other := f.account(f.org("other"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	right, id := bot.Secret.Reveal(), bot.Credential.ClientID
 	f.alive(id, bot.Secret)
 	for i := range right {
@@ -94,7 +94,7 @@ func TestAuthenticateOnlyTheLive(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
-			bot := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", WithCredential: true})
+			bot := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 			f.alive(bot.Credential.ClientID, bot.Secret)
 			must(t, end(t.Context(), f, bot))
 			f.dead(bot.Credential.ClientID, bot.Secret)
@@ -130,7 +130,7 @@ func TestAuthenticateFromAllowedAddresses(t *testing.T) {
 
 func TestI11_AuthenticateWithoutStorage(t *testing.T) {
 	f := newFixture(t)
-	bot := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", WithCredential: true})
+	bot := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	down := f.open(brokenStore{Store: f.store, bySecret: accounts.ErrUnavailable})
 	for _, value := range []secret.Text{bot.Secret, secret.New("wrong")} {
 		_, err := down.Authenticate(t.Context(), accounts.Claim{ID: bot.Credential.ClientID}, accounts.SecretProof{Secret: value})
@@ -148,7 +148,7 @@ func TestI11_AuthenticateWithoutStorage(t *testing.T) {
 // Who lacks roles still authenticates: it gets a token that permits nothing.
 func TestAuthenticateWithoutPermissions(t *testing.T) {
 	f := newFixture(t)
-	bot := f.account(f.org("acme"), accounts.NewAccount{Role: accounts.RoleMember, WithCredential: true})
+	bot := f.account(f.org("acme"), accounts.NewAccount{Role: accounts.RoleMember, Credential: &accounts.FirstCredential{}})
 	if allowed := f.alive(bot.Credential.ClientID, bot.Secret).Allowed(); !allowed.Empty() {
 		t.Errorf("allowed %v", allowed)
 	}
@@ -158,7 +158,7 @@ func TestAuthenticateWithoutPermissions(t *testing.T) {
 // credential that has secrets, whatever becomes of them.
 func TestI9_StandingOfASecretNeedsItsNumber(t *testing.T) {
 	f := newFixture(t)
-	made := f.account(f.org("acme"), accounts.NewAccount{WithCredential: true})
+	made := f.account(f.org("acme"), accounts.NewAccount{Credential: &accounts.FirstCredential{}})
 	id := made.Credential.ClientID
 	standing, err := f.Standing(t.Context(), id, 1)
 	must(t, err)

@@ -3,7 +3,6 @@ package accounts
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/signet-issuer/signet/authz"
@@ -43,26 +42,12 @@ func (s *Service) Bootstrap(ctx context.Context, another bool) (Issued, error) {
 		if err != nil {
 			return outcome{}, err
 		}
-		made, err = c.createAdministrator(ctx, org)
+		made, err = c.createAccount(ctx, org, NewAccount{
+			Stem: "admin", Name: "Administrator", Role: RoleOwner, Credential: &FirstCredential{},
+		})
 		return accountOutcome(audit.AccountCreated, org, made.Account), err
 	})
 	return made, err
-}
-
-// createAdministrator takes the first name that nobody has or had.
-func (c *change) createAdministrator(ctx context.Context, org Org) (Issued, error) {
-	for n := 1; ; n++ {
-		slug := "admin"
-		if n > 1 {
-			slug += "-" + strconv.Itoa(n)
-		}
-		made, err := c.createAccount(ctx, org, NewAccount{
-			Slug: slug, Name: "Administrator", Role: RoleOwner, WithCredential: true,
-		})
-		if !errors.Is(err, ErrExists) {
-			return made, err
-		}
-	}
 }
 
 // makeSystemOrg is a write of its own, with its own event. Whoever makes the org first has

@@ -54,24 +54,35 @@ func (s *Service) Authenticate(ctx context.Context, claim Claim, proof Proof) (C
 	if err != nil {
 		return Client{}, err
 	}
-	if standing.Live(s.now()) && standing.claimed(claim) && standing.admits(claim.From) {
+	// A token is presented as it is, and proves no client.
+	if standing.Kind != KindToken && standing.Live(s.now()) && standing.claimed(claim) && standing.admits(claim.From) {
 		return Client{standing: standing}, nil
 	}
-	// A wrong secret costs a look-up that finds nothing. So must a right one that is refused from
-	// memory, else the time would tell that it is right.
-	if standing.Remembered {
-		if _, err := (directory{s}).BySecret(ctx, secret.New(standing.ClientID)); err != nil && !errors.Is(err, ErrNotFound) {
-			return Client{}, err
-		}
+	if err := s.lookAgain(ctx, standing); err != nil {
+		return Client{}, err
 	}
 	return Client{}, ErrUnauthenticated
 }
 
+// lookAgain evens out the work of a refusal: a wrong secret costs a look-up that finds nothing.
+// So must a right one that is refused from memory, else the time would tell that it is right.
+func (s *Service) lookAgain(ctx context.Context, refused Standing) error {
+	if !refused.Remembered {
+		return nil
+	}
+	_, err := directory{s}.BySecret(ctx, secret.New(refused.ClientID))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
 // Standing returns what truth says now of the credential behind a token: its client id and
-// the number of the secret. It answers [ErrNotFound] when either is gone.
+// the number of the secret. It answers [ErrNotFound] when either is gone, and for a credential
+// of [KindToken], which is traded for no token.
 func (s *Service) Standing(ctx context.Context, clientID string, seq int64) (Standing, error) {
 	standing, err := s.store.StandingByClient(ctx, clientID, seq)
-	if err == nil && standing.Kind == KindSecret && seq == 0 {
+	if err == nil && (standing.Kind == KindToken || (standing.Kind == KindSecret && seq == 0)) {
 		return Standing{}, ErrNotFound
 	}
 	return standing, err
@@ -101,5 +112,9 @@ type directory struct{ *Service }
 
 // BySecret implements [Directory].
 func (d directory) BySecret(ctx context.Context, presented secret.Text) (Standing, error) {
-	return d.store.StandingBySecret(ctx, d.peppers.candidates(presented))
+	hashes, err := d.peppers.candidates(ctx, presented)
+	if err != nil {
+		return Standing{}, err
+	}
+	return d.store.StandingBySecret(ctx, hashes)
 }

@@ -18,7 +18,7 @@ import (
 func TestI19_ConcurrentConditionalWrites(t *testing.T) {
 	const callers, rounds = 8, 12
 	f := newFixture(t)
-	made := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", WithCredential: true})
+	made := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	r := &race{fixture: f, at: refTo(made.Account), secrets: map[int64]secret.Text{made.Account.Version: made.Secret}, tags: map[string]int64{}}
 	rows := f.auditRows()
 	var wg sync.WaitGroup
@@ -142,7 +142,7 @@ func (r *race) note(version int64, result func()) {
 func TestI19_ConcurrentUnconditionalWrites(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	made := f.account(acme, accounts.NewAccount{Slug: "bot", WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {

@@ -1,7 +1,9 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,11 +18,12 @@ import (
 // NewCredential describes a credential to create.
 type NewCredential struct {
 	Kind         Kind
+	Shape        Shape // empty: Native
 	Name         string
 	Description  string
 	Scopes       authz.Set
 	AllowedCIDRs []netip.Prefix
-	ExpiresAt    time.Time
+	ExpiresAt    time.Time // zero: never, or for a token after [DefaultTokenLife]
 	Once         Once
 }
 
@@ -35,14 +38,18 @@ type CredentialPatch struct {
 	IfVersion    *int64
 }
 
-// IssuedCredential is a credential with the secret that was just made for it.
+// IssuedCredential is a credential with the secret or token that was just made for it.
 type IssuedCredential struct {
 	Credential Credential
 	Secret     secret.Text
 	Repeated   bool
 }
 
-const primaryName = "primary"
+// Names of the credentials that nobody names.
+const (
+	primaryName = "primary"
+	tokenName   = "token"
+)
 
 // CreateCredential gives an account one more way to prove itself. It hands the account's
 // power to the caller, who must be allowed to grant it.
@@ -54,13 +61,13 @@ func (s *Service) CreateCredential(ctx context.Context, by authz.Principal, at A
 			return outcome{}, err
 		}
 		made.Credential = Credential{
-			AccountID: account.ID, OrgID: account.OrgID, Kind: in.Kind, Name: in.Name, Description: in.Description,
-			Scopes: in.Scopes, AllowedCIDRs: sortedPrefixes(in.AllowedCIDRs), ExpiresAt: in.ExpiresAt,
+			AccountID: account.ID, OrgID: account.OrgID, Kind: in.Kind, Shape: in.Shape.orNative(), Name: in.Name, Description: in.Description,
+			Scopes: in.Scopes, AllowedCIDRs: sortedPrefixes(in.AllowedCIDRs), ExpiresAt: c.end(in.Kind, in.ExpiresAt),
 		}
 		if err := c.checkNewCredential(ctx, account, made.Credential); err != nil {
 			return outcome{}, err
 		}
-		if made.Secret, err = c.insertCredential(ctx, account, &made.Credential); err != nil {
+		if made.Secret, err = c.insertCredential(ctx, holder{org, account}, &made.Credential); err != nil {
 			return outcome{}, err
 		}
 		return credentialOutcome(audit.CredentialCreated, org, made.Credential), nil
@@ -79,14 +86,36 @@ func (c *change) checkNewCredential(ctx context.Context, account ServiceAccount,
 		return err
 	}
 	var rules check
-	rules.that(credential.Kind == KindSecret, "kind", "must be secret")
+	rules.kind(credential.Kind, credential.Shape)
 	rules.credential(credential)
-	rules.expiry(credential.ExpiresAt, c.now)
+	rules.end(credential, c.now)
 	rules.scopesLeave(permitted, credential.Scopes)
 	if err := rules.err(); err != nil {
 		return err
 	}
 	return c.mayActAs(account, permitted, credential.Scopes)
+}
+
+// end is when a credential ends for which no end was named.
+func (c *change) end(kind Kind, named time.Time) time.Time {
+	if kind == KindToken && named.IsZero() {
+		return c.now.Add(DefaultTokenLife)
+	}
+	return named
+}
+
+func (c *check) kind(kind Kind, shape Shape) {
+	c.that(kind == KindSecret || kind == KindToken, "kind", "must be secret or token")
+	c.that(shape.known() && (kind != KindToken || shape == Native), "shape", "is not one for this kind")
+}
+
+// end checks when a credential ends. A token must.
+func (c *check) end(credential Credential, now time.Time) {
+	c.expiry(credential.ExpiresAt, now)
+	if credential.Kind == KindToken {
+		c.that(!credential.ExpiresAt.IsZero() && !credential.ExpiresAt.After(now.Add(MaxTokenLife)), "expiresAt",
+			"a token lives at most 366 days")
+	}
 }
 
 func (c *check) credential(credential Credential) {
@@ -95,30 +124,66 @@ func (c *check) credential(credential Credential) {
 	c.cidrs(credential.AllowedCIDRs)
 }
 
-// insertPrimary makes the credential that rotating the account concerns.
-func (c *change) insertPrimary(ctx context.Context, account ServiceAccount) (Credential, secret.Text, error) {
-	credential := Credential{
-		AccountID: account.ID, OrgID: account.OrgID, Kind: KindSecret, Name: primaryName, Primary: true,
+// FirstCredential describes the credential that an account is made with. The zero value is a
+// secret in the native shape that never ends.
+type FirstCredential struct {
+	Kind         Kind  // empty: [KindSecret]
+	Shape        Shape // empty: Native
+	AllowedCIDRs []netip.Prefix
+	ExpiresAt    time.Time // zero: never, or for a token after [DefaultTokenLife]
+}
+
+// of is the credential of an account that f describes.
+func (f FirstCredential) of(c *change, account ServiceAccount) Credential {
+	kind, name := cmp.Or(f.Kind, KindSecret), primaryName
+	if kind == KindToken {
+		name = tokenName
 	}
-	value, err := c.insertCredential(ctx, account, &credential)
-	return credential, value, err
+	return Credential{
+		AccountID: account.ID, OrgID: account.OrgID, Kind: kind, Shape: f.Shape.orNative(), Name: name,
+		AllowedCIDRs: sortedPrefixes(f.AllowedCIDRs), ExpiresAt: c.end(kind, f.ExpiresAt), Primary: true,
+	}
+}
+
+// holder is the account that a credential is for, with its org.
+type holder struct {
+	org     Org
+	account ServiceAccount
 }
 
 // insertCredential fills what is generated, and stores the credential with its first secret.
-func (c *change) insertCredential(ctx context.Context, account ServiceAccount, credential *Credential) (secret.Text, error) {
+func (c *change) insertCredential(ctx context.Context, at holder, credential *Credential) (secret.Text, error) {
 	var err error
 	if credential.ID, err = c.s.newID(); err != nil {
 		return secret.Text{}, err
 	}
-	if credential.ClientID, err = c.s.newClientID(); err != nil {
+	if credential.ClientID, err = c.freeClientID(ctx, credential.Shape); err != nil {
 		return secret.Text{}, err
 	}
 	credential.Version, credential.LastSeq, credential.Stamp = 1, 1, c.created()
 	if err := c.InsertCredential(ctx, *credential); err != nil {
 		return secret.Text{}, err
 	}
-	_, value, err := c.insertSecret(ctx, account.OrgSlug, *credential, time.Time{})
+	_, value, err := c.insertSecret(ctx, at, *credential, time.Time{})
 	return value, err
+}
+
+// clientIDAttempts bounds how often a client id is made that is taken: not even a million
+// accounts with the shortest ones make two attempts likely.
+const clientIDAttempts = 10
+
+// freeClientID looks before it takes one: a database goes on after no insert that failed.
+func (c *change) freeClientID(ctx context.Context, shape Shape) (string, error) {
+	for range clientIDAttempts {
+		id, err := c.s.newClientID(shape)
+		if err != nil || shape != Prefixed {
+			return id, err
+		}
+		if taken, err := c.ClientIDTaken(ctx, id); err != nil || !taken {
+			return id, err
+		}
+	}
+	return "", errors.New("no free client id was found: the random numbers repeat")
 }
 
 func credentialOutcome(event string, org Org, credential Credential) outcome {
@@ -129,9 +194,12 @@ func credentialOutcome(event string, org Org, credential Credential) outcome {
 }
 
 // Credentials lists the credentials of an account.
-func (s *Service) Credentials(ctx context.Context, by authz.Principal, at AccountRef, q Query) ([]Credential, int, error) {
+func (s *Service) Credentials(ctx context.Context, by authz.Principal, at AccountRef, q Query) ([]Credential, Page, error) {
+	if err := q.check(); err != nil {
+		return nil, Page{}, err
+	}
 	var list []Credential
-	var total int
+	var page Page
 	var accountID uuid.UUID
 	err := s.store.Read(ctx, func(r Reader) error {
 		_, account, err := reachAccount(ctx, r, by, at, authz.Permission(authz.Credentials, authz.Read))
@@ -139,17 +207,17 @@ func (s *Service) Credentials(ctx context.Context, by authz.Principal, at Accoun
 			return err
 		}
 		accountID = account.ID
-		list, total, err = r.Credentials(ctx, account.ID, q)
+		list, page, err = r.Credentials(ctx, account.ID, q)
 		return err
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, Page{}, err
 	}
 	known := s.seen(ctx, accountID)
 	for i := range list {
 		list[i].LastUse = known.merge(list[i].ID, list[i].LastUse)
 	}
-	return list, total, nil
+	return list, page, nil
 }
 
 // Credential returns one credential of an account.
@@ -236,7 +304,7 @@ func (c *change) mayAlter(ctx context.Context, account ServiceAccount, a alterat
 	var rules check
 	rules.credential(a.after)
 	if a.patch.ExpiresAt.Present {
-		rules.expiry(a.after.ExpiresAt, c.now)
+		rules.end(a.after, c.now)
 	}
 	narrows := a.after.narrows(a.before)
 	if narrows && !a.patch.Scopes.Present {

@@ -31,7 +31,7 @@ func TestCreateCredential(t *testing.T) {
 	})
 	must(t, err)
 	want := accounts.Credential{
-		ID: made.Credential.ID, AccountID: account.ID, OrgID: acme.ID, ClientID: made.Credential.ClientID, Kind: accounts.KindSecret,
+		ID: made.Credential.ID, AccountID: account.ID, OrgID: acme.ID, ClientID: made.Credential.ClientID, Kind: accounts.KindSecret, Shape: accounts.Native,
 		Name: "CI", Description: "for builds", Scopes: authz.MustSet("llm:chat"), AllowedCIDRs: prefixes("192.0.2.0/24", "2001:db8::/32"),
 		ExpiresAt: start.Add(time.Hour), LastSeq: 1, Version: 1,
 		Stamp: accounts.Stamp{CreatedAt: start, CreatedBy: by.Subject, UpdatedAt: start, UpdatedBy: by.Subject},
@@ -72,7 +72,7 @@ func TestStandard79_ShapeOfSecretsAndClientIDs(t *testing.T) {
 func TestCredentialRefuses(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	made := f.account(acme, accounts.NewAccount{Role: accounts.RoleAPI, WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Role: accounts.RoleAPI, Credential: &accounts.FirstCredential{}})
 	long := make([]netip.Prefix, 65)
 	for i := range long {
 		long[i] = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i), 0}), 24)
@@ -111,7 +111,7 @@ func TestCredentialRefuses(t *testing.T) {
 func TestUpdateCredential(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	made := f.account(acme, accounts.NewAccount{WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Credential: &accounts.FirstCredential{}})
 	f.clock.advance(time.Minute)
 	by := admin(acme, "*")
 	got, err := f.UpdateCredential(t.Context(), by, refTo(made.Account), made.Credential.ID, accounts.CredentialPatch{
@@ -172,7 +172,7 @@ func TestI34_Row40_WideningACredential(t *testing.T) {
 			f := newFixture(t)
 			acme := f.org("acme")
 			f.role(acme, "payer", "pay:*")
-			made := f.account(acme, accounts.NewAccount{Role: "payer", WithCredential: true})
+			made := f.account(acme, accounts.NewAccount{Role: "payer", Credential: &accounts.FirstCredential{}})
 			patch := func(by authz.Principal, p accounts.CredentialPatch) error {
 				return fails(f.UpdateCredential(t.Context(), by, refTo(made.Account), made.Credential.ID, p))
 			}
@@ -193,7 +193,7 @@ func TestI34_Row40_WideningACredential(t *testing.T) {
 
 func TestI9_DisableCredential(t *testing.T) {
 	f := newFixture(t)
-	made := f.account(f.org("acme"), accounts.NewAccount{WithCredential: true})
+	made := f.account(f.org("acme"), accounts.NewAccount{Credential: &accounts.FirstCredential{}})
 	gen := f.alive(made.Credential.ClientID, made.Secret).Gen
 	for range 2 {
 		for _, disabled := range []bool{true, true, false, false} {

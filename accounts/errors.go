@@ -18,6 +18,24 @@ var (
 	ErrUnavailable     = errors.New("storage is unavailable")       // no statement about the data: try again
 )
 
+// What a [NotFoundError] names.
+const (
+	WhatOrg        = "organization"
+	WhatRole       = "role"
+	WhatGroup      = "group"
+	WhatAccount    = "service account"
+	WhatCredential = "credential"
+	WhatSecret     = "secret"
+)
+
+// NotFoundError is [ErrNotFound] with the name of what there is not, or not for the caller.
+type NotFoundError struct{ What string }
+
+func (e *NotFoundError) Error() string { return e.What + " not found" }
+
+// Unwrap makes it an [ErrNotFound].
+func (e *NotFoundError) Unwrap() error { return ErrNotFound }
+
 // InvalidError lists every field of an input that breaks a rule. It carries no values.
 type InvalidError struct{ Fields []FieldError }
 

@@ -83,7 +83,7 @@ func newWorld(rt *rapid.T, path string) *world {
 func (w *world) randomAdmin(rt *rapid.T, org accounts.Org, clerks accounts.Group, slug string) {
 	w.turn++
 	in := accounts.NewAccount{
-		Slug: slug, Name: "Admin", Role: w.roleSlug(rt), Scopes: scopes(rt), WithCredential: rapid.IntRange(0, 3).Draw(rt, "primary") > 0,
+		Slug: slug, Name: "Admin", Role: w.roleSlug(rt), Scopes: scopes(rt), Credential: maybeFirst(rt),
 	}
 	if rapid.IntRange(0, 3).Draw(rt, "clerk") > 0 {
 		in.Groups = []uuid.UUID{clerks.ID}
@@ -152,16 +152,19 @@ func (w *world) actor(rt *rapid.T) authz.Principal {
 		return operator()
 	}
 	credential := pick(w, rt, enabled)
-	standing, err := w.Standing(rt.Context(), credential.ClientID, credential.LastSeq)
+	standing, err := w.store.StandingByClient(rt.Context(), credential.ClientID, credential.LastSeq)
 	must(rt, err)
 	by := authz.Principal{
-		OrgID: standing.OrgID, System: standing.System(), AccountID: standing.AccountID,
+		OrgID: standing.OrgID, System: standing.System(), AccountID: standing.AccountID, CredentialID: standing.CredentialID,
 		Subject: standing.Subject(), Holds: standing.Allowed(), Permissions: standing.Allowed().Intersect(authz.AdminScopes),
 	}
 	for _, word := range words {
 		if means(by.Holds, word) != w.last.works(credential.ID, word) {
 			rt.Fatalf("%s: the standing and the model differ about %s", by.Subject, word)
 		}
+	}
+	if standing.Kind == accounts.KindToken {
+		return by // it says what its credential is allowed
 	}
 	if narrow := scopes(rt); !narrow.Empty() {
 		by.Permissions = by.Permissions.Intersect(narrow)
@@ -221,7 +224,7 @@ func (w *world) checkDefaultRoles(rt *rapid.T, by authz.Principal, name string, 
 
 var writeNames = []string{
 	"create role", "patch role", "create group", "patch group", "delete group", "create account", "patch account",
-	"patch account", "enable account", "default role", "create credential", "patch credential", "add secret", "rotate", "delete account",
+	"patch account", "enable account", "default role", "create credential", "patch credential", "add secret", "rotate", "rotate a token", "rotate its own", "delete account",
 }
 
 var writes = map[string]func(ctx context.Context, w *world, rt *rapid.T, by authz.Principal) error{
@@ -254,7 +257,7 @@ var writes = map[string]func(ctx context.Context, w *world, rt *rapid.T, by auth
 	"create account": func(ctx context.Context, w *world, rt *rapid.T, by authz.Principal) error {
 		org := w.place(rt, by)
 		return fails(w.CreateAccount(ctx, by, org, accounts.NewAccount{
-			Name: "Made", Role: w.roleSlug(rt), Groups: w.groupsOf(rt, org.ID), Scopes: scopes(rt), WithCredential: rapid.Bool().Draw(rt, "credential"),
+			Name: "Made", Role: w.roleSlug(rt), Groups: w.groupsOf(rt, org.ID), Scopes: scopes(rt), Credential: maybeFirst(rt),
 		}))
 	},
 	"patch account": func(ctx context.Context, w *world, rt *rapid.T, by authz.Principal) error {
@@ -275,7 +278,7 @@ var writes = map[string]func(ctx context.Context, w *world, rt *rapid.T, by auth
 	},
 	"create credential": func(ctx context.Context, w *world, rt *rapid.T, by authz.Principal) error {
 		return fails(w.CreateCredential(ctx, by, refTo(w.someAccount(rt, by)), accounts.NewCredential{
-			Kind: accounts.KindSecret, Name: "Made", Scopes: scopes(rt),
+			Kind: rapid.SampledFrom([]accounts.Kind{accounts.KindSecret, accounts.KindToken}).Draw(rt, "kind"), Name: "Made", Scopes: scopes(rt),
 		}))
 	},
 	"patch credential": func(ctx context.Context, w *world, rt *rapid.T, by authz.Principal) error {
@@ -293,6 +296,16 @@ var writes = map[string]func(ctx context.Context, w *world, rt *rapid.T, by auth
 		overlap := rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(rt, "overlap")
 		return fails(w.Rotate(ctx, by, refTo(w.someAccount(rt, by)), accounts.Rotation{Overlap: overlap}))
 	},
+	"rotate a token": func(ctx context.Context, w *world, rt *rapid.T, by authz.Principal) error {
+		return fails(w.Rotate(ctx, by, refTo(w.someAccount(rt, by)), accounts.Rotation{Kind: accounts.KindToken}))
+	},
+	"rotate its own": func(ctx context.Context, w *world, rt *rapid.T, by authz.Principal) error {
+		account := w.last.accounts[by.AccountID]
+		if rapid.IntRange(0, 3).Draw(rt, "another's") == 0 {
+			account = w.someAccount(rt, by)
+		}
+		return fails(w.RotateOwn(ctx, by, refTo(account), accounts.Rotation{}))
+	},
 }
 
 // delegates reports whether the administrator may give delegable roles at all.
@@ -303,7 +316,7 @@ func delegates(by authz.Principal) bool {
 func TestI34_DelegableRolesAreForThoseWhoMakeAccounts(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	made := f.account(acme, accounts.NewAccount{Role: accounts.RoleAPI, WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Role: accounts.RoleAPI, Credential: &accounts.FirstCredential{}})
 	grouper, keeper := admin(acme, "orgs:groups:*"), admin(acme, "orgs:credentials:*")
 	wantDenied(t, f.unchanged(func() error {
 		_, _, err := f.CreateGroup(t.Context(), grouper, accounts.ByID(acme.ID), accounts.NewGroup{
@@ -326,7 +339,7 @@ func TestI34_DelegableRolesAreForThoseWhoMakeAccounts(t *testing.T) {
 func TestI34_NobodyActsUnderAStrongerName(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	boss := f.account(acme, accounts.NewAccount{Role: accounts.RoleOwner, WithCredential: true})
+	boss := f.account(acme, accounts.NewAccount{Role: accounts.RoleOwner, Credential: &accounts.FirstCredential{}})
 	narrow := accounts.NewCredential{Kind: accounts.KindSecret, Name: "Narrow", Scopes: authz.MustSet("orgs:roles:*")}
 	wantDenied(t, f.unchanged(func() error {
 		return fails(f.CreateCredential(t.Context(), admin(acme, "orgs:*"), refTo(boss.Account), narrow))
@@ -340,4 +353,11 @@ func TestI34_NobodyActsUnderAStrongerName(t *testing.T) {
 	itself.AccountID = boss.Account.ID
 	_, err = f.AddSecret(t.Context(), itself, refTo(boss.Account), made.Credential.ID, accounts.NewSecret{})
 	must(t, err)
+}
+
+// maybeFirst is the credential of a new account: a secret, a token, or none.
+func maybeFirst(rt *rapid.T) *accounts.FirstCredential {
+	return rapid.SampledFrom([]*accounts.FirstCredential{
+		nil, {}, {}, {Kind: accounts.KindToken}, {Shape: accounts.Alphanumeric},
+	}).Draw(rt, "first credential")
 }

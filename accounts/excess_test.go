@@ -17,7 +17,7 @@ import (
 // alone to all that it may.
 func (f *fixture) excessive(org accounts.Org) (accounts.Issued, []uuid.UUID) {
 	f.t.Helper()
-	made := f.account(org, accounts.NewAccount{Role: accounts.RoleMember, WithCredential: true})
+	made := f.account(org, accounts.NewAccount{Role: accounts.RoleMember, Credential: &accounts.FirstCredential{}})
 	var groups []uuid.UUID
 	for g := range 2 {
 		groups = append(groups, f.group(org, f.manyRoles(org, fmt.Sprint("g", g)), made.Account.ID).ID)

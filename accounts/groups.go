@@ -13,18 +13,22 @@ import (
 
 // NewGroup describes a group to create.
 type NewGroup struct {
-	Name    string
-	Roles   []string
-	Members []uuid.UUID
-	Once    Once
+	Name        string
+	Description string
+	Roles       []string // slugs or ids
+	Members     []uuid.UUID
+	Tags        []Tag
+	Once        Once
 }
 
 // GroupPatch changes the fields that are present.
 type GroupPatch struct {
-	Name      Optional[string]
-	Roles     Optional[[]string]
-	Members   Optional[[]uuid.UUID]
-	IfVersion *int64
+	Name        Optional[string]
+	Description Optional[string]
+	Roles       Optional[[]string] // slugs or ids
+	Members     Optional[[]uuid.UUID]
+	Tags        Optional[[]Tag]
+	IfVersion   *int64
 }
 
 // CreateGroup makes a group of roles that the caller may give.
@@ -40,8 +44,11 @@ func (s *Service) CreateGroup(ctx context.Context, by authz.Principal, org Ref, 
 			return outcome{}, err
 		}
 		group = Group{
-			ID: id, OrgID: owner.ID, Name: in.Name, Version: 1, Stamp: c.created(),
-			Roles: roleSlugs(in.Roles), Members: sortedIDs(in.Members),
+			ID: id, OrgID: owner.ID, Name: in.Name, Description: in.Description,
+			Members: sortedIDs(in.Members), Tags: in.Tags, Version: 1, Stamp: c.created(),
+		}
+		if err := c.setRoles(ctx, &group, in.Roles); err != nil {
+			return outcome{}, err
 		}
 		if err := c.mayShape(ctx, Group{}, group); err != nil {
 			return outcome{}, err
@@ -63,7 +70,8 @@ func (s *Service) CreateGroup(ctx context.Context, by authz.Principal, org Ref, 
 func (c *change) mayShape(ctx context.Context, before, after Group) error {
 	var rules check
 	rules.name(after.Name)
-	rules.that(len(after.Roles) <= MaxRolesOfGroup, "roles", "at most 8")
+	rules.description(after.Description)
+	rules.tags(after.Tags)
 	rules.that(len(after.Members) <= MaxMembersOfGroup, "members", "at most 1000")
 	if err := rules.err(); err != nil {
 		return err
@@ -90,6 +98,27 @@ func (c *change) mayShape(ctx context.Context, before, after Group) error {
 		return err
 	}
 	return c.mayRaise(had.inForce(), given)
+}
+
+// setRoles gives a group the roles that are named by slug or id.
+func (c *change) setRoles(ctx context.Context, group *Group, named []string) error {
+	named = roleSlugs(named)
+	if len(named) > MaxRolesOfGroup {
+		return invalid("roles", "at most 8")
+	}
+	group.Roles, group.RoleIDs = []string{}, []uuid.UUID{}
+	for _, text := range named {
+		role, err := c.Role(ctx, group.OrgID, ParseRef(text))
+		if errors.Is(err, ErrNotFound) {
+			return roleNamed("roles", errNoRole)
+		}
+		if err != nil {
+			return err
+		}
+		group.Roles, group.RoleIDs = append(group.Roles, role.Slug), append(group.RoleIDs, role.ID)
+	}
+	group.Roles, group.RoleIDs = sortedSet(group.Roles), sortedIDs(group.RoleIDs)
+	return nil
 }
 
 func (c *change) powerOfGroup(ctx context.Context, group Group) (power, error) {
@@ -133,6 +162,28 @@ func (c *change) groupsFit(ctx context.Context, before, after ServiceAccount) er
 	return err
 }
 
+// maxNamedGroups bounds how many groups a write looks for.
+const maxNamedGroups = 64
+
+// existing leaves out what is no group of the org.
+func (c *change) existing(ctx context.Context, orgID uuid.UUID, named []uuid.UUID) ([]uuid.UUID, error) {
+	named = sortedIDs(named)
+	if len(named) > maxNamedGroups {
+		return nil, invalid("groups", "names more than 64 groups")
+	}
+	found := []uuid.UUID{}
+	for _, id := range named {
+		_, err := c.Group(ctx, orgID, id)
+		switch {
+		case err == nil:
+			found = append(found, id)
+		case !errors.Is(err, ErrNotFound):
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 func membersExist(err error) error {
 	if errors.Is(err, ErrNotFound) {
 		return invalid("members", "names a service account that does not exist")
@@ -145,18 +196,21 @@ func groupOutcome(event string, org Org, group Group) outcome {
 }
 
 // Groups lists the groups of an org.
-func (s *Service) Groups(ctx context.Context, by authz.Principal, org Ref, q Query) ([]Group, int, error) {
+func (s *Service) Groups(ctx context.Context, by authz.Principal, org Ref, q Query) ([]Group, Page, error) {
+	if err := q.check(); err != nil {
+		return nil, Page{}, err
+	}
 	var groups []Group
-	var total int
+	var page Page
 	err := s.store.Read(ctx, func(r Reader) error {
 		owner, err := reach(ctx, r, by, org, authz.Permission(authz.Groups, authz.Read))
 		if err != nil {
 			return err
 		}
-		groups, total, err = r.Groups(ctx, owner.ID, q)
+		groups, page, err = r.Groups(ctx, owner.ID, q)
 		return err
 	})
-	return groups, total, err
+	return groups, page, err
 }
 
 // Group returns one group.
@@ -192,13 +246,8 @@ func (s *Service) UpdateGroup(ctx context.Context, by authz.Principal, org Ref, 
 		if err := expect(patch.IfVersion, before.Version); err != nil {
 			return outcome{}, err
 		}
-		group = before
-		patch.Name.apply(&group.Name)
-		if patch.Roles.Present {
-			group.Roles = roleSlugs(patch.Roles.Value)
-		}
-		if patch.Members.Present {
-			group.Members = sortedIDs(patch.Members.Value)
+		if group, err = c.applyGroup(ctx, before, patch); err != nil {
+			return outcome{}, err
 		}
 		if err := c.mayShape(ctx, before, group); err != nil {
 			return outcome{}, err
@@ -214,6 +263,20 @@ func (s *Service) UpdateGroup(ctx context.Context, by authz.Principal, org Ref, 
 		return groupOutcome(audit.GroupUpdated, owner, group), c.keepAnOwner(ctx, owner)
 	})
 	return group, err
+}
+
+func (c *change) applyGroup(ctx context.Context, before Group, patch GroupPatch) (Group, error) {
+	group := before
+	patch.Name.apply(&group.Name)
+	patch.Description.apply(&group.Description)
+	patch.Tags.apply(&group.Tags)
+	if patch.Members.Present {
+		group.Members = sortedIDs(patch.Members.Value)
+	}
+	if patch.Roles.Present {
+		return group, c.setRoles(ctx, &group, patch.Roles.Value)
+	}
+	return group, nil
 }
 
 // DeleteGroup removes a group; its members lose the roles that it gave.

@@ -28,7 +28,7 @@ type used struct {
 
 func newUsed(t *testing.T) used {
 	f := newFixture(t)
-	issued := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", WithCredential: true})
+	issued := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	secrets, err := f.Secrets(t.Context(), operator(), refTo(issued.Account), issued.Credential.ID)
 	must(t, err)
 	return used{f, issued, secrets[0].ID}

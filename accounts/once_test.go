@@ -41,7 +41,7 @@ var creations = map[string]creation{
 		return made{group.ID, false, repeated}, err
 	}},
 	"account": {authz.Permission(authz.ServiceAccounts, authz.Create), false, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects, once accounts.Once) (made, error) {
-		issued, err := s.CreateAccount(ctx, by, o.org, accounts.NewAccount{Name: "Fresh", WithCredential: true, Once: once})
+		issued, err := s.CreateAccount(ctx, by, o.org, accounts.NewAccount{Name: "Fresh", Credential: &accounts.FirstCredential{}, Once: once})
 		return made{issued.Account.ID, !issued.Secret.IsZero(), issued.Repeated}, err
 	}},
 	"credential": {authz.Permission(authz.Credentials, authz.Create), false, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects, once accounts.Once) (made, error) {
@@ -51,6 +51,18 @@ var creations = map[string]creation{
 	"secret": {authz.Permission(authz.Credentials, authz.Update), false, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects, once accounts.Once) (made, error) {
 		issued, err := s.AddSecret(ctx, by, o.account, o.credential, accounts.NewSecret{Once: once})
 		return made{issued.Secret.ID, !issued.Value.IsZero(), issued.Repeated}, err
+	}},
+	"token": {authz.Permission(authz.Credentials, authz.Create), false, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects, once accounts.Once) (made, error) {
+		issued, err := s.CreateCredential(ctx, by, o.account, accounts.NewCredential{Kind: accounts.KindToken, Name: "Fresh", Once: once})
+		return made{issued.Credential.ID, !issued.Secret.IsZero(), issued.Repeated}, err
+	}},
+	"stem": {authz.Permission(authz.ServiceAccounts, authz.Create), false, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects, once accounts.Once) (made, error) {
+		issued, err := s.CreateAccount(ctx, by, o.org, accounts.NewAccount{Stem: "fresh", Credential: &accounts.FirstCredential{Kind: accounts.KindToken}, Once: once})
+		return made{issued.Account.ID, !issued.Secret.IsZero(), issued.Repeated}, err
+	}},
+	"rotation of a token": {authz.Permission(authz.Credentials, authz.Update), false, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects, once accounts.Once) (made, error) {
+		issued, err := s.RotateOwn(ctx, by, o.account, accounts.Rotation{Once: once})
+		return made{issued.Account.ID, !issued.Secret.IsZero(), issued.Repeated}, err
 	}},
 	"rotation": {authz.Permission(authz.Credentials, authz.Update), false, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects, once accounts.Once) (made, error) {
 		issued, err := s.Rotate(ctx, by, o.account, accounts.Rotation{Once: once})

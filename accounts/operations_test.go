@@ -24,7 +24,7 @@ type objects struct {
 
 func (f *fixture) objects(org accounts.Org) objects {
 	f.t.Helper()
-	made := f.account(org, accounts.NewAccount{Slug: "bot", WithCredential: true})
+	made := f.account(org, accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	secrets, err := f.Secrets(f.t.Context(), operator(), refTo(made.Account), made.Credential.ID)
 	must(f.t, err)
 	return objects{
@@ -48,7 +48,7 @@ func fails[T any](_ T, err error) error { return err }
 func fails2[T, U any](_ T, _ U, err error) error { return err }
 
 func operations() []operation {
-	lists := [][]operation{orgOperations(), roleOperations(), groupOperations(), accountOperations(), credentialOperations()}
+	lists := [][]operation{orgOperations(), roleOperations(), groupOperations(), accountOperations(), registrationOperations(), credentialOperations()}
 	var all []operation
 	for _, list := range lists {
 		all = append(all, list...)
@@ -130,7 +130,7 @@ func accountOperations() []operation {
 	may := func(a authz.Action) authz.Pattern { return authz.Permission(authz.ServiceAccounts, a) }
 	return []operation{
 		{"CreateAccount", may(authz.Create), false, "organizations.serviceAccounts.created", true, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects) error {
-			return fails(s.CreateAccount(ctx, by, o.org, accounts.NewAccount{Name: "Fresh", WithCredential: true}))
+			return fails(s.CreateAccount(ctx, by, o.org, accounts.NewAccount{Name: "Fresh", Credential: &accounts.FirstCredential{}}))
 		}},
 		{"Accounts", may(authz.Read), false, "", true, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects) error {
 			return fails2(s.Accounts(ctx, by, o.org, accounts.Query{Limit: 5}))
@@ -149,6 +149,9 @@ func accountOperations() []operation {
 		}},
 		{"Rotate", authz.Permission(authz.Credentials, authz.Update), false, "organizations.serviceAccounts.rotated", false, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects) error {
 			return fails(s.Rotate(ctx, by, o.account, accounts.Rotation{Overlap: time.Hour}))
+		}},
+		{"RotateOwn", authz.Permission(authz.Credentials, authz.Update), false, "organizations.serviceAccounts.rotated", false, func(ctx context.Context, s *accounts.Service, by authz.Principal, o objects) error {
+			return fails(s.RotateOwn(ctx, by, o.account, accounts.Rotation{}))
 		}},
 	}
 }
@@ -268,7 +271,7 @@ func TestRow41_ObjectThroughAnotherParent(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
 	mine := f.objects(acme)
-	second := f.account(acme, accounts.NewAccount{Slug: "second", WithCredential: true})
+	second := f.account(acme, accounts.NewAccount{Slug: "second", Credential: &accounts.FirstCredential{}})
 	for _, op := range credentialOperations() {
 		if op.name == "CreateCredential" || op.name == "Credentials" {
 			continue

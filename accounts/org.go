@@ -52,11 +52,14 @@ type Role struct {
 
 // Group gives its roles to its members.
 type Group struct {
-	ID      uuid.UUID
-	OrgID   uuid.UUID
-	Name    string
-	Roles   []string    // slugs, sorted
-	Members []uuid.UUID // accounts, sorted
-	Version int64
+	ID          uuid.UUID
+	OrgID       uuid.UUID
+	Name        string
+	Description string
+	Roles       []string    // slugs, sorted
+	RoleIDs     []uuid.UUID // of Roles, which stores write; sorted by themselves
+	Members     []uuid.UUID // accounts, sorted
+	Tags        []Tag
+	Version     int64
 	Stamp
 }

@@ -106,36 +106,40 @@ func (c *change) mayBeDefault(ctx context.Context, org Org) error {
 }
 
 // Orgs lists the orgs that the caller may know of.
-func (s *Service) Orgs(ctx context.Context, by authz.Principal, q Query) ([]Org, int, error) {
+func (s *Service) Orgs(ctx context.Context, by authz.Principal, q Query) ([]Org, Page, error) {
 	if err := by.Demand(authz.Permission(authz.Settings, authz.Read)); err != nil {
-		return nil, 0, err
+		return nil, Page{}, err
+	}
+	if err := q.check(); err != nil {
+		return nil, Page{}, err
 	}
 	var orgs []Org
-	var total int
+	var page Page
 	err := s.store.Read(ctx, func(r Reader) (err error) {
 		if by.System {
-			orgs, total, err = r.Orgs(ctx, q)
+			orgs, page, err = r.Orgs(ctx, q)
 			return err
 		}
-		orgs, total, err = ownOrg(ctx, r, by, q)
+		orgs, page, err = ownOrg(ctx, r, by, q)
 		return err
 	})
-	return orgs, total, err
+	return orgs, page, err
 }
 
 // ownOrg is the list of orgs for who reaches but one.
-func ownOrg(ctx context.Context, r Reader, by authz.Principal, q Query) ([]Org, int, error) {
+func ownOrg(ctx context.Context, r Reader, by authz.Principal, q Query) ([]Org, Page, error) {
 	org, err := r.Org(ctx, ByID(by.OrgID))
 	if err != nil {
-		return nil, 0, err
+		return nil, Page{}, err
 	}
 	if !strings.Contains(strings.ToLower(org.Name+"\n"+org.Slug), strings.ToLower(q.Search)) {
-		return []Org{}, 0, nil
+		return []Org{}, Page{}, nil
 	}
-	if q.Offset > 0 || q.Limit < 1 {
-		return []Org{}, 1, nil
+	page, shown := q.pageOfOne(org.ID)
+	if !shown {
+		return []Org{}, page, nil
 	}
-	return []Org{org}, 1, nil
+	return []Org{org}, page, nil
 }
 
 // Org returns one org.

@@ -7,23 +7,51 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/signet-issuer/signet/authz"
 	"github.com/signet-issuer/signet/internal/audit"
 	"github.com/signet-issuer/signet/internal/secret"
 )
 
-const pepperSize = 32
+const (
+	pepperSize = 32
+
+	// peppersAge is how old what a process knows of the peppers may be when it judges a secret,
+	// and pepperRest how long it knows a pepper before its own secrets take it: all others know
+	// it by then. Both are measured by this process's clock alone.
+	peppersAge = time.Second
+	pepperRest = 10 * peppersAge
+
+	readingLimit = peppersAge
+)
 
 // Peppers key the hashes of secrets, so that a copy of the database alone neither
-// authenticates nor confirms a guess. It is immutable and safe for concurrent use.
-type Peppers struct{ all []pepper } // oldest first; new secrets take the last
+// authenticates nor confirms a guess. They are safe for concurrent use and follow what other
+// processes add.
+type Peppers struct {
+	store   Store
+	master  secret.Key
+	now     func() time.Time
+	known   atomic.Pointer[knownPeppers]
+	reading singleflight.Group
+}
+
+// knownPeppers is what one reading found. It never changes.
+type knownPeppers struct {
+	all  []pepper // oldest first
+	asof time.Time
+}
 
 type pepper struct {
 	number int64
 	key    []byte
+	since  time.Time // when this process came to know it
 }
 
 // PepperLabel is what a pepper is sealed under.
@@ -40,32 +68,74 @@ type PepperConfig struct {
 // OpenPeppers opens the stored peppers and makes the first when there is none. A wrong
 // master key is an error that wraps [secret.ErrSealed].
 func OpenPeppers(ctx context.Context, cfg PepperConfig) (*Peppers, error) {
-	stored, err := readPeppers(ctx, cfg.Store)
-	if err != nil {
+	p := &Peppers{store: cfg.Store, master: cfg.Master, now: cfg.Now}
+	p.known.Store(&knownPeppers{})
+	if err := p.read(ctx); err != nil {
 		return nil, err
 	}
-	if len(stored) == 0 {
-		// Another replica that starts at the same time may come first.
-		if err := makePepper(ctx, cfg, firstOnly); err != nil && !errors.Is(err, ErrExists) {
-			return nil, err
-		}
-		if stored, err = readPeppers(ctx, cfg.Store); err != nil {
-			return nil, err
-		}
+	if len(p.known.Load().all) > 0 {
+		return p, nil
 	}
-	peppers := &Peppers{}
-	for _, p := range stored {
-		key, err := cfg.Master.Open(PepperLabel(p.Number), p.Sealed)
+	// Another replica that starts at the same time may come first.
+	if err := makePepper(ctx, cfg, firstOnly); err != nil && !errors.Is(err, ErrExists) {
+		return nil, err
+	}
+	return p, p.read(ctx)
+}
+
+// read takes the stored peppers into use.
+func (p *Peppers) read(ctx context.Context) error {
+	before, asof := p.known.Load(), p.now()
+	stored, err := readPeppers(ctx, p.store)
+	if err != nil {
+		return err
+	}
+	after := &knownPeppers{all: slices.Clone(before.all), asof: asof}
+	for _, sealed := range stored {
+		if slices.ContainsFunc(before.all, func(known pepper) bool { return known.number == sealed.Number }) {
+			continue
+		}
+		key, err := p.master.Open(PepperLabel(sealed.Number), sealed.Sealed)
 		if err != nil {
-			return nil, fmt.Errorf("pepper %d: %w", p.Number, err)
+			return fmt.Errorf("pepper %d: %w", sealed.Number, err)
 		}
-		peppers.all = append(peppers.all, pepper{number: p.Number, key: key})
+		after.all = append(after.all, pepper{number: sealed.Number, key: key, since: asof})
 	}
-	return peppers, nil
+	p.known.Store(after)
+	return nil
+}
+
+// current returns peppers that were complete a moment ago: without the one that another
+// process uses, a right secret would look wrong. It answers [ErrUnavailable] when it cannot know.
+func (p *Peppers) current(ctx context.Context) (*knownPeppers, error) {
+	if known := p.known.Load(); p.fresh(known) {
+		return known, nil
+	}
+	// One reading serves all who wait. It is nobody's own, so who leaves does not end it.
+	reading := p.reading.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readingLimit)
+		defer cancel()
+		return nil, p.read(ctx)
+	})
+	select {
+	case end := <-reading:
+		if end.Err != nil {
+			return nil, fmt.Errorf("%w: read peppers: %w", ErrUnavailable, end.Err)
+		}
+		return p.known.Load(), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+}
+
+// fresh reports whether no other process can have begun to use a pepper that is not known.
+func (p *Peppers) fresh(known *knownPeppers) bool {
+	age := p.now().Sub(known.asof)
+	return 0 <= age && age <= peppersAge
 }
 
 // AddPepper makes a new pepper for the secrets to come. Those that exist keep theirs.
-// Running processes learn of it when they start.
+// Running processes use it for new secrets some ten seconds later.
 func AddPepper(ctx context.Context, cfg PepperConfig) error {
 	return makePepper(ctx, cfg, func([]SealedPepper) error { return nil })
 }
@@ -120,16 +190,27 @@ func readPeppers(ctx context.Context, store Store) ([]SealedPepper, error) {
 	return stored, err
 }
 
-// hash is how a new secret is stored.
-func (p *Peppers) hash(s secret.Text) Hash { return p.all[len(p.all)-1].hash(s) }
+// hash is how a new secret is stored: under the newest pepper that every process knows.
+func (p *Peppers) hash(s secret.Text) Hash {
+	all := p.known.Load().all
+	newest := len(all) - 1
+	for newest > 0 && p.now().Sub(all[newest].since) < pepperRest {
+		newest--
+	}
+	return all[newest].hash(s)
+}
 
 // candidates is every form in which the secret could be stored.
-func (p *Peppers) candidates(s secret.Text) []Hash {
-	hashes := make([]Hash, len(p.all))
-	for i, pepper := range p.all {
+func (p *Peppers) candidates(ctx context.Context, s secret.Text) ([]Hash, error) {
+	known, err := p.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hashes := make([]Hash, len(known.all))
+	for i, pepper := range known.all {
 		hashes[i] = pepper.hash(s)
 	}
-	return hashes
+	return hashes, nil
 }
 
 func (p pepper) hash(s secret.Text) Hash {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/internal/secret"
@@ -25,21 +26,47 @@ func (f *fixture) peppersOfSecrets() (list []int64) {
 	return list
 }
 
-func TestSeveralPeppers(t *testing.T) {
+// A process uses a new pepper only when every other one must have heard of it, and judges no
+// secret by what it knew too long ago.
+func TestProcessesFollowANewPepper(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	old := f.account(acme, accounts.NewAccount{Slug: "old", WithCredential: true})
+	first, second := f.Service, f.open(f.store)
+	old := f.account(acme, accounts.NewAccount{Slug: "old", Credential: &accounts.FirstCredential{}})
 	f.recorded(accounts.ByID(accounts.SystemOrgID), "peppers.created", func() error { return accounts.AddPepper(t.Context(), f.pepperConfig()) })
-	running := f.Service
-	f.Service = f.open(f.store)
-	fresh := f.account(acme, accounts.NewAccount{Slug: "new", WithCredential: true})
-	f.alive(old.Credential.ClientID, old.Secret)
-	f.alive(fresh.Credential.ClientID, fresh.Secret)
-	if list := f.peppersOfSecrets(); len(list) != 3 || list[1] != 1 || list[2] != 2 {
-		t.Errorf("secrets are under the peppers %v", list)
+	third := f.open(f.store) // starts with both
+	for _, step := range []struct {
+		after time.Duration
+		by    *accounts.Service
+		name  string
+		want  int64
+	}{
+		{0, third, "started-now", 1},
+		{time.Second, first, "not-heard", 1},
+		{9 * time.Second, third, "heard-long-ago", 2},
+	} {
+		f.clock.advance(step.after)
+		f.Service = step.by
+		account := f.account(acme, accounts.NewAccount{Slug: step.name, Credential: &accounts.FirstCredential{}})
+		if list := f.peppersOfSecrets(); list[len(list)-1] != step.want {
+			t.Errorf("%s: the secret is under pepper %d, want %d", step.name, list[len(list)-1], step.want)
+		}
+		for _, judge := range []*accounts.Service{first, second, third} {
+			f.Service = judge
+			f.alive(account.Credential.ClientID, account.Secret)
+			f.alive(old.Credential.ClientID, old.Secret)
+		}
 	}
-	f.Service = running // which has not learned of the second pepper yet, and keeps serving what it knows
-	f.alive(old.Credential.ClientID, old.Secret)
+}
+
+// What cannot be known is not guessed: a right secret must not look wrong.
+func TestI11_UnknownPeppersRefuseNobody(t *testing.T) {
+	f := newFixture(t)
+	login := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
+	must(t, f.db.Close())
+	f.clock.advance(time.Minute)
+	_, err := f.Authenticate(t.Context(), accounts.Claim{ID: login.Credential.ClientID}, accounts.SecretProof{Secret: login.Secret})
+	wantErr(t, err, accounts.ErrUnavailable)
 }
 
 // Replicas that start at the same time on an empty database share one pepper.

@@ -9,6 +9,12 @@ import (
 	"github.com/signet-issuer/signet/authz"
 )
 
+// judge decides for a caller, by what is read.
+type judge struct {
+	Reader
+	by authz.Principal
+}
+
 // power is what holding an account's credentials yields.
 type power struct {
 	all         authz.Set
@@ -45,13 +51,13 @@ func roleNamed(field string, err error) error {
 }
 
 // rolesOf adds up the roles of an account, directly and by its groups.
-func (c *change) rolesOf(ctx context.Context, account ServiceAccount) (power, error) {
+func (j judge) rolesOf(ctx context.Context, account ServiceAccount) (power, error) {
 	roles := map[string]bool{}
 	if account.Role != "" {
 		roles[account.Role] = true
 	}
 	for _, id := range account.Groups {
-		group, err := c.Group(ctx, account.OrgID, id)
+		group, err := j.Group(ctx, account.OrgID, id)
 		if errors.Is(err, ErrNotFound) {
 			return power{}, invalid("groups", "names a group that does not exist")
 		}
@@ -62,21 +68,21 @@ func (c *change) rolesOf(ctx context.Context, account ServiceAccount) (power, er
 			roles[slug] = true
 		}
 	}
-	sum, err := c.sumOfRoles(ctx, account.OrgID, roles)
+	sum, err := j.sumOfRoles(ctx, account.OrgID, roles)
 	return sum, roleNamed("roleSlug", err)
 }
 
 // powerOf is what the roles of an account come to under its own ceiling.
-func (c *change) powerOf(ctx context.Context, account ServiceAccount) (power, error) {
-	permitted, err := c.rolesOf(ctx, account)
+func (j judge) powerOf(ctx context.Context, account ServiceAccount) (power, error) {
+	permitted, err := j.rolesOf(ctx, account)
 	return permitted.restrict(account.Scopes), err
 }
 
 // sumOfRoles answers [errNoRole] for a role that the org does not have.
-func (c *change) sumOfRoles(ctx context.Context, orgID uuid.UUID, roles map[string]bool) (power, error) {
+func (j judge) sumOfRoles(ctx context.Context, orgID uuid.UUID, roles map[string]bool) (power, error) {
 	var all, undelegable []authz.Set
 	for slug := range roles {
-		role, err := c.Role(ctx, orgID, BySlug(slug))
+		role, err := j.Role(ctx, orgID, BySlug(slug))
 		if errors.Is(err, ErrNotFound) {
 			return power{}, errNoRole
 		}
@@ -96,34 +102,34 @@ func (c *change) sumOfRoles(ctx context.Context, orgID uuid.UUID, roles map[stri
 // mayRaise refuses a write that makes somebody more powerful than the caller may make them:
 // whatever is new must be the caller's own to grant, or come from a delegable role and the
 // caller be one who makes or changes service accounts.
-func (c *change) mayRaise(before, after power) error {
+func (j judge) mayRaise(before, after power) error {
 	judged := after.all
-	if c.delegates() {
+	if j.delegates() {
 		judged = after.undelegable
 	}
-	return c.mayGrant(judged.Minus(before.all))
+	return j.mayGrant(judged.Minus(before.all))
 }
 
-func (c *change) delegates() bool {
-	return c.by.Permissions.Covers(authz.Permission(authz.ServiceAccounts, authz.Create)) ||
-		c.by.Permissions.Covers(authz.Permission(authz.ServiceAccounts, authz.Update))
+func (j judge) delegates() bool {
+	return j.by.Permissions.Covers(authz.Permission(authz.ServiceAccounts, authz.Create)) ||
+		j.by.Permissions.Covers(authz.Permission(authz.ServiceAccounts, authz.Update))
 }
 
 // mayHandOver refuses a write that gives the caller a means to act with the given power.
-func (c *change) mayHandOver(p power) error { return c.mayRaise(power{}, p) }
+func (j judge) mayHandOver(p power) error { return j.mayRaise(power{}, p) }
 
 // mayActAs refuses to hand a credential to a caller who may not grant all that the account may
 // do: whoever holds one acts under the account's name, however narrow its ceiling. Under
 // their own name callers are judged by what the credential yields.
-func (c *change) mayActAs(account ServiceAccount, permitted power, ceiling authz.Set) error {
-	if account.ID == c.by.AccountID {
+func (j judge) mayActAs(account ServiceAccount, permitted power, ceiling authz.Set) error {
+	if account.ID == j.by.AccountID {
 		permitted = permitted.restrict(ceiling)
 	}
-	return c.mayHandOver(permitted)
+	return j.mayHandOver(permitted)
 }
 
-func (c *change) mayGrant(set authz.Set) error {
-	if !c.by.MayGrant(set) {
+func (j judge) mayGrant(set authz.Set) error {
+	if !j.by.MayGrant(set) {
 		return &authz.DeniedError{Reason: "this would give a permission that you neither hold nor may delegate"}
 	}
 	return nil

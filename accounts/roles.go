@@ -111,17 +111,20 @@ func roleOutcome(event string, org Org, role Role) outcome {
 }
 
 // Roles lists the roles of an org and names its default role.
-func (s *Service) Roles(ctx context.Context, by authz.Principal, org Ref, q Query) (roles []Role, total int, defaultRole string, err error) {
+func (s *Service) Roles(ctx context.Context, by authz.Principal, org Ref, q Query) (roles []Role, page Page, defaultRole string, err error) {
+	if err := q.check(); err != nil {
+		return nil, Page{}, "", err
+	}
 	err = s.store.Read(ctx, func(r Reader) error {
 		owner, err := reach(ctx, r, by, org, authz.Permission(authz.Roles, authz.Read))
 		if err != nil {
 			return err
 		}
 		defaultRole = owner.DefaultRole
-		roles, total, err = r.Roles(ctx, owner.ID, q)
+		roles, page, err = r.Roles(ctx, owner.ID, q)
 		return err
 	})
-	return roles, total, defaultRole, err
+	return roles, page, defaultRole, err
 }
 
 // Role returns one role.

@@ -50,7 +50,7 @@ func TestBuiltInRolesAreInEveryOrgAndImmutable(t *testing.T) {
 		accounts.RoleMember: true, accounts.RoleAgentStandard: true, accounts.RoleAPI: true,
 	}
 	for _, org := range []accounts.Org{f.org("acme"), f.systemOrg()} {
-		roles, total, defaultRole, err := f.Roles(t.Context(), operator(), accounts.ByID(org.ID), accounts.Query{Limit: 50})
+		roles, page, defaultRole, err := f.Roles(t.Context(), operator(), accounts.ByID(org.ID), accounts.Query{Limit: 50})
 		must(t, err)
 		got := map[string]bool{}
 		for _, role := range roles {
@@ -62,8 +62,8 @@ func TestBuiltInRolesAreInEveryOrgAndImmutable(t *testing.T) {
 				return f.DeleteRole(t.Context(), operator(), accounts.ByID(org.ID), accounts.BySlug(role.Slug), nil)
 			}), accounts.ErrProtected)
 		}
-		if diff := cmp.Diff(want, got); diff != "" || total != len(want) || defaultRole != org.DefaultRole {
-			t.Errorf("%s has %d roles, default %s (-want +got)\n%s", org.Slug, total, defaultRole, diff)
+		if diff := cmp.Diff(want, got); diff != "" || page.Total != len(want) || defaultRole != org.DefaultRole {
+			t.Errorf("%s has %d roles, default %s (-want +got)\n%s", org.Slug, page.Total, defaultRole, diff)
 		}
 	}
 }

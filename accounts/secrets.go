@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,140 +21,30 @@ type IssuedSecret struct {
 	Repeated bool
 }
 
-// Rotation describes how to replace the secrets of an account's primary credential.
-type Rotation struct {
-	Overlap   time.Duration // how long the old secrets keep working; 0: they and their tokens end now
-	IfVersion *int64        // of the account
-	Once      Once
-}
-
-// Rotate gives the account's primary credential a new secret; an account without one gets it.
-func (s *Service) Rotate(ctx context.Context, by authz.Principal, at AccountRef, in Rotation) (Issued, error) {
-	permission := authz.Permission(authz.Credentials, authz.Update)
-	if _, account, err := s.AuthorizeAccount(ctx, by, at, permission); err != nil {
-		return Issued{}, err
-	} else if in.Overlap == 0 {
-		s.settleUsage(ctx, account.ID)
-	}
-	var made Issued
-	err := s.write(ctx, by, in.Once, func(c *change) (outcome, error) {
-		org, account, err := reachAccount(ctx, c, by, at, permission)
-		if err != nil {
-			return outcome{}, err
-		}
-		if err := expect(in.IfVersion, account.Version); err != nil {
-			return outcome{}, err
-		}
-		if made, err = c.rotate(ctx, account, in.Overlap); err != nil {
-			return outcome{}, err
-		}
-		return accountOutcome(audit.AccountRotated, org, made.Account), nil
-	})
-	if id, ok := repeated(err); ok {
-		return s.repeatedAccount(ctx, by, AccountRef{Org: at.Org, Account: ByID(id)}, permission)
-	}
-	if err != nil {
-		return Issued{}, err
-	}
-	made.Account.LastUse = s.seen(ctx, made.Account.ID).merge(made.Account.ID, made.Account.LastUse)
-	return made, nil
-}
-
-func (c *change) rotate(ctx context.Context, account ServiceAccount, overlap time.Duration) (Issued, error) {
-	var rules check
-	rules.that(overlap >= 0 && overlap <= MaxOverlap, "overlapSeconds", "0 to 2592000")
-	if err := rules.err(); err != nil {
-		return Issued{}, err
-	}
-	// The new version tells whoever rotates at the same time that they come second.
-	c.touch(&account.Stamp)
-	if err := c.Tx.UpdateAccount(ctx, account); err != nil {
-		return Issued{}, err
-	}
-	account.Version++
-	made := Issued{Account: account}
-	credential, err := c.PrimaryCredential(ctx, account.ID)
-	if errors.Is(err, ErrNotFound) {
-		given, err := c.powerOf(ctx, account)
-		if err != nil {
-			return made, err
-		}
-		if err := c.mayHandOver(given); err != nil {
-			return made, err
-		}
-		made.Credential, made.Secret, err = c.insertPrimary(ctx, account)
-		return made, err
-	}
-	if err != nil {
-		return made, err
-	}
-	if made.Previous, err = c.endSecrets(ctx, &credential, overlap); err != nil {
-		return made, err
-	}
-	if err := c.roomForSecret(ctx, credential.ID); err != nil {
-		return made, err
-	}
-	made.Credential, _, made.Secret, err = c.addSecret(ctx, account, credential, time.Time{})
-	return made, err
-}
-
-// endSecrets ends the secrets of a credential: with their tokens now, or after overlap. It
-// answers when the last one ends.
-func (c *change) endSecrets(ctx context.Context, credential *Credential, overlap time.Duration) (time.Time, error) {
-	secrets, err := c.Secrets(ctx, credential.ID)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if overlap == 0 {
-		credential.Gen++
-		for _, old := range secrets {
-			if err := c.DeleteSecret(ctx, credential.ID, old.ID); err != nil {
-				return time.Time{}, err
-			}
-		}
-		return time.Time{}, nil
-	}
-	var last time.Time
-	end := c.now.Add(overlap)
-	for _, old := range secrets {
-		if old.expired(c.now) {
-			continue
-		}
-		if old.ExpiresAt.IsZero() || old.ExpiresAt.After(end) {
-			old.ExpiresAt = end
-			if err := c.ExpireSecret(ctx, credential.ID, old.ID, end); err != nil {
-				return time.Time{}, err
-			}
-		}
-		if old.ExpiresAt.After(last) {
-			last = old.ExpiresAt
-		}
-	}
-	return last, nil
-}
-
-// addSecret gives a credential one more secret. It hands the account's power to the caller.
-func (c *change) addSecret(ctx context.Context, account ServiceAccount, credential Credential, expires time.Time) (Credential, Secret, secret.Text, error) {
+// mayProve refuses to hand a secret of the credential to a caller to whom it would give too much.
+func (c *change) mayProve(ctx context.Context, account ServiceAccount, credential Credential) error {
 	given, err := c.powerOf(ctx, account)
 	if err != nil {
-		return credential, Secret{}, secret.Text{}, err
+		return err
 	}
-	if err := c.mayActAs(account, given, credential.Scopes); err != nil {
-		return credential, Secret{}, secret.Text{}, err
-	}
+	return c.mayActAs(account, given, credential.Scopes)
+}
+
+// addSecret gives a credential one more secret.
+func (c *change) addSecret(ctx context.Context, at holder, credential Credential, expires time.Time) (Credential, Secret, secret.Text, error) {
 	credential.LastSeq++
 	c.touch(&credential.Stamp)
 	if err := c.Tx.UpdateCredential(ctx, credential); err != nil {
 		return credential, Secret{}, secret.Text{}, err
 	}
 	credential.Version++
-	added, value, err := c.insertSecret(ctx, account.OrgSlug, credential, expires)
+	added, value, err := c.insertSecret(ctx, at, credential, expires)
 	return credential, added, value, err
 }
 
 // insertSecret makes the secret whose number is the credential's newest.
-func (c *change) insertSecret(ctx context.Context, orgSlug string, credential Credential, expires time.Time) (Secret, secret.Text, error) {
-	value, err := c.s.newSecret(orgSlug)
+func (c *change) insertSecret(ctx context.Context, at holder, credential Credential, expires time.Time) (Secret, secret.Text, error) {
+	value, err := c.s.newSecret(at.org.Slug, credential)
 	if err != nil {
 		return Secret{}, secret.Text{}, err
 	}
@@ -166,7 +55,7 @@ func (c *change) insertSecret(ctx context.Context, orgSlug string, credential Cr
 	text := value.Reveal()
 	made := Secret{
 		ID: id, CredentialID: credential.ID, Seq: credential.LastSeq, Hint: text[len(text)-hintLen:],
-		CreatedAt: c.now, ExpiresAt: expires,
+		Gen: at.org.Gen + at.account.Gen + credential.Gen, CreatedAt: c.now, ExpiresAt: expires,
 	}
 	return made, value, c.InsertSecret(ctx, made, c.s.peppers.hash(value))
 }
@@ -183,7 +72,7 @@ type NewSecret struct {
 func (s *Service) AddSecret(ctx context.Context, by authz.Principal, at AccountRef, credentialID uuid.UUID, in NewSecret) (IssuedSecret, error) {
 	var made IssuedSecret
 	err := s.write(ctx, by, in.Once, func(c *change) (outcome, error) {
-		org, account, credential, err := c.reachSecrets(ctx, at, credentialID)
+		owner, credential, err := c.reachSecrets(ctx, at, credentialID)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -195,10 +84,13 @@ func (s *Service) AddSecret(ctx context.Context, by authz.Principal, at AccountR
 		if err := c.roomForSecret(ctx, credential.ID); err != nil {
 			return outcome{}, err
 		}
-		if _, made.Secret, made.Value, err = c.addSecret(ctx, account, credential, in.ExpiresAt); err != nil {
+		if err := c.mayProve(ctx, owner.account, credential); err != nil {
 			return outcome{}, err
 		}
-		return secretOutcome(audit.SecretAdded, org, made.Secret), nil
+		if _, made.Secret, made.Value, err = c.addSecret(ctx, owner, credential, in.ExpiresAt); err != nil {
+			return outcome{}, err
+		}
+		return secretOutcome(audit.SecretAdded, owner.org, made.Secret), nil
 	})
 	if id, ok := repeated(err); ok {
 		return s.repeatedSecret(ctx, by, at, credentialID, id)
@@ -206,16 +98,17 @@ func (s *Service) AddSecret(ctx context.Context, by authz.Principal, at AccountR
 	return made, err
 }
 
-func (c *change) reachSecrets(ctx context.Context, at AccountRef, credentialID uuid.UUID) (Org, ServiceAccount, Credential, error) {
+// reachSecrets finds a credential that may have several secrets.
+func (c *change) reachSecrets(ctx context.Context, at AccountRef, credentialID uuid.UUID) (holder, Credential, error) {
 	org, account, err := reachAccount(ctx, c, c.by, at, authz.Permission(authz.Credentials, authz.Update))
 	if err != nil {
-		return Org{}, ServiceAccount{}, Credential{}, err
+		return holder{}, Credential{}, err
 	}
 	credential, err := c.Credential(ctx, account.ID, credentialID)
 	if err == nil && credential.Kind != KindSecret {
-		err = ErrNotFound
+		err = &NotFoundError{What: WhatSecret}
 	}
-	return org, account, credential, err
+	return holder{org, account}, credential, err
 }
 
 func (c *change) roomForSecret(ctx context.Context, credentialID uuid.UUID) error {
@@ -249,7 +142,7 @@ func (s *Service) repeatedSecret(ctx context.Context, by authz.Principal, at Acc
 			return IssuedSecret{Secret: known, Repeated: true}, nil
 		}
 	}
-	return IssuedSecret{}, ErrNotFound
+	return IssuedSecret{}, &NotFoundError{What: WhatSecret}
 }
 
 // Secrets lists the secrets of a credential, oldest first.
@@ -291,7 +184,7 @@ func (s *Service) RetireSecret(ctx context.Context, by authz.Principal, at Accou
 	}
 	s.settleUsage(ctx, account.ID)
 	return s.write(ctx, by, Once{}, func(c *change) (outcome, error) {
-		org, _, credential, err := c.reachSecrets(ctx, at, credentialID)
+		owner, credential, err := c.reachSecrets(ctx, at, credentialID)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -302,6 +195,6 @@ func (s *Service) RetireSecret(ctx context.Context, by authz.Principal, at Accou
 		if err := c.Tx.UpdateCredential(ctx, credential); err != nil {
 			return outcome{}, err
 		}
-		return secretOutcome(audit.SecretRetired, org, Secret{ID: id}), c.keepAnOwner(ctx, org)
+		return secretOutcome(audit.SecretRetired, owner.org, Secret{ID: id}), c.keepAnOwner(ctx, owner.org)
 	})
 }

@@ -13,7 +13,7 @@ import (
 func TestI9_RotateWithoutOverlap(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	made := f.account(acme, accounts.NewAccount{Slug: "bot", WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	second, err := f.CreateCredential(t.Context(), operator(), refTo(made.Account), accounts.NewCredential{Kind: accounts.KindSecret, Name: "Second"})
 	must(t, err)
 	gen := f.alive(made.Credential.ClientID, made.Secret).Gen
@@ -37,7 +37,7 @@ func TestI9_RotateWithoutOverlap(t *testing.T) {
 
 func TestRotateWithOverlap(t *testing.T) {
 	f := newFixture(t)
-	made := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", WithCredential: true})
+	made := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	id := made.Credential.ClientID
 	gen := f.alive(id, made.Secret).Gen
 	first, err := f.Rotate(t.Context(), operator(), refTo(made.Account), accounts.Rotation{Overlap: time.Hour})
@@ -63,7 +63,7 @@ func TestRotateWithOverlap(t *testing.T) {
 
 func TestRotateMakesAPrimaryWhenThereIsNone(t *testing.T) {
 	f := newFixture(t)
-	made := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", WithCredential: true})
+	made := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	must(t, f.DeleteCredential(t.Context(), operator(), refTo(made.Account), made.Credential.ID, nil))
 	rotated, err := f.Rotate(t.Context(), operator(), refTo(made.Account), accounts.Rotation{Overlap: time.Hour})
 	must(t, err)
@@ -77,7 +77,7 @@ func TestRotateRefuses(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
 	f.role(acme, "payer", "pay:out")
-	made := f.account(acme, accounts.NewAccount{Role: "payer", WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Role: "payer", Credential: &accounts.FirstCredential{}})
 	bare := f.account(acme, accounts.NewAccount{Role: "payer"})
 	rotate := func(by authz.Principal, account accounts.ServiceAccount, in accounts.Rotation) error {
 		return f.unchanged(func() error { return fails(f.Rotate(t.Context(), by, refTo(account), in)) })
@@ -96,7 +96,7 @@ func TestRotateRefuses(t *testing.T) {
 // used must not silently end the secret that the other just handed out.
 func TestI19_RotationRaisesTheVersion(t *testing.T) {
 	f := newFixture(t)
-	made := f.account(f.org("acme"), accounts.NewAccount{WithCredential: true})
+	made := f.account(f.org("acme"), accounts.NewAccount{Credential: &accounts.FirstCredential{}})
 	rotated, err := f.Rotate(t.Context(), operator(), refTo(made.Account), accounts.Rotation{IfVersion: &made.Account.Version})
 	must(t, err)
 	if rotated.Account.Version <= made.Account.Version {
@@ -111,7 +111,7 @@ func TestI19_RotationRaisesTheVersion(t *testing.T) {
 func TestSecretsOfACredential(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	made := f.account(acme, accounts.NewAccount{Slug: "bot", WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	at, id := refTo(made.Account), made.Credential.ClientID
 	added, err := f.AddSecret(t.Context(), admin(acme, "*"), at, made.Credential.ID, accounts.NewSecret{ExpiresAt: start.Add(time.Hour)})
 	must(t, err)
@@ -159,7 +159,7 @@ func TestAddSecretRefuses(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
 	f.role(acme, "payer", "pay:out")
-	made := f.account(acme, accounts.NewAccount{Role: "payer", WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Role: "payer", Credential: &accounts.FirstCredential{}})
 	add := func(by authz.Principal, in accounts.NewSecret) error {
 		return fails(f.AddSecret(t.Context(), by, refTo(made.Account), made.Credential.ID, in))
 	}
@@ -170,7 +170,7 @@ func TestAddSecretRefuses(t *testing.T) {
 
 func TestLiveSecretsAreLimited(t *testing.T) {
 	f := newFixture(t)
-	made := f.account(f.org("acme"), accounts.NewAccount{WithCredential: true})
+	made := f.account(f.org("acme"), accounts.NewAccount{Credential: &accounts.FirstCredential{}})
 	at := refTo(made.Account)
 	add := func() error {
 		return fails(f.AddSecret(t.Context(), operator(), at, made.Credential.ID, accounts.NewSecret{ExpiresAt: f.clock.now().Add(time.Hour)}))
@@ -196,7 +196,7 @@ func TestLiveSecretsAreLimited(t *testing.T) {
 // A rotation leaves a disabled credential disabled.
 func TestRow23_RotateEnablesNothing(t *testing.T) {
 	f := newFixture(t)
-	made := f.account(f.org("acme"), accounts.NewAccount{WithCredential: true})
+	made := f.account(f.org("acme"), accounts.NewAccount{Credential: &accounts.FirstCredential{}})
 	_, err := f.UpdateCredential(t.Context(), operator(), refTo(made.Account), made.Credential.ID, accounts.CredentialPatch{Disabled: accounts.Some(true)})
 	must(t, err)
 	for _, overlap := range []time.Duration{0, time.Hour} {
@@ -209,7 +209,7 @@ func TestRow23_RotateEnablesNothing(t *testing.T) {
 // TestI29_I30_SecretsStayIn searches everything that is stored and answered for secrets.
 func TestI29_I30_SecretsStayIn(t *testing.T) {
 	f := newFixture(t)
-	made := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", WithCredential: true})
+	made := f.account(f.org("acme"), accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	added, err := f.AddSecret(t.Context(), operator(), refTo(made.Account), made.Credential.ID, accounts.NewSecret{})
 	must(t, err)
 	rotated, err := f.Rotate(t.Context(), operator(), refTo(made.Account), accounts.Rotation{Overlap: time.Hour})

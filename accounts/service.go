@@ -12,7 +12,6 @@ import (
 
 	"github.com/signet-issuer/signet/authz"
 	"github.com/signet-issuer/signet/internal/audit"
-	"github.com/signet-issuer/signet/internal/secret"
 )
 
 // Config is what a [Service] works with. Every field is required.
@@ -29,7 +28,7 @@ type Config struct {
 // Service holds every rule about organizations and accounts. It is safe for concurrent use.
 //
 // Its methods answer, besides the errors of this package, a [*authz.DeniedError] to a caller
-// that may know of the object but not do this, and [ErrNotFound] to one that may not know of it.
+// that may know of the object but not do this, and a [*NotFoundError] to one that may not know of it.
 type Service struct {
 	store   Store
 	usage   Usage
@@ -68,8 +67,8 @@ func (o Optional[T]) apply(field *T) {
 // change is one administrative write in progress.
 type change struct {
 	Tx
+	judge
 	s   *Service
-	by  authz.Principal
 	now time.Time
 }
 
@@ -77,7 +76,7 @@ type change struct {
 // becomes its audit event and, under an idempotency key, its receipt.
 func (s *Service) write(ctx context.Context, by authz.Principal, once Once, fn func(*change) (outcome, error)) error {
 	return s.store.Write(ctx, by, func(tx Tx) error {
-		c := &change{Tx: tx, s: s, by: by, now: s.now()}
+		c := &change{Tx: tx, judge: judge{Reader: tx, by: by}, s: s, now: s.now()}
 		if err := c.refuseRepetition(ctx, once); err != nil {
 			return err
 		}
@@ -149,7 +148,7 @@ func reach(ctx context.Context, r Reader, by authz.Principal, ref Ref, permissio
 		return Org{}, err
 	}
 	if !by.Reaches(org.ID) {
-		return Org{}, ErrNotFound
+		return Org{}, &NotFoundError{What: WhatOrg}
 	}
 	return org, by.Demand(permission)
 }
@@ -173,22 +172,4 @@ func (s *Service) newID() (uuid.UUID, error) {
 		return uuid.UUID{}, fmt.Errorf("make an id: %w", err)
 	}
 	return id, nil
-}
-
-// newClientID makes 26 characters of [a-z2-7] with 128 random bits.
-func (s *Service) newClientID() (string, error) {
-	id, err := uuid.NewRandomFromReader(s.random)
-	if err != nil {
-		return "", fmt.Errorf("make a client id: %w", err)
-	}
-	return ShortID(id), nil
-}
-
-// newSecret makes sas_{org}_{random UUID}: 122 random bits, every character unreserved.
-func (s *Service) newSecret(orgSlug string) (secret.Text, error) {
-	random, err := uuid.NewRandomFromReader(s.random)
-	if err != nil {
-		return secret.Text{}, fmt.Errorf("make a secret: %w", err)
-	}
-	return secret.New("sas_" + orgSlug + "_" + random.String()), nil
 }

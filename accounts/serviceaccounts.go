@@ -15,16 +15,19 @@ import (
 
 // NewAccount describes a service account to create.
 type NewAccount struct {
-	Slug           string // empty: its own id
-	Name           string
-	Description    string
-	Role           string // slug; empty: the org's default role
-	Groups         []uuid.UUID
-	Scopes         authz.Set
-	TokenLifetime  time.Duration
-	Tags           []Tag
-	WithCredential bool // make the primary credential with a first secret
-	Once           Once
+	Slug          string // empty: by Stem, or else its own id
+	Stem          string // the slug, with "-2", "-3"… at its end while an account of the org has or had it
+	Name          string // empty, with Stem: the slug
+	Description   string
+	Role          string // slug; empty: the org's default role
+	NoRole        bool   // not even the default one
+	Groups        []uuid.UUID
+	KnownGroups   bool // of Groups those that there are, instead of a refusal
+	Scopes        authz.Set
+	TokenLifetime time.Duration
+	Tags          []Tag
+	Credential    *FirstCredential // made with it as the primary one; nil: none
+	Once          Once
 }
 
 // AccountPatch changes the fields that are present. An empty role means none.
@@ -33,6 +36,7 @@ type AccountPatch struct {
 	Description   Optional[string]
 	Role          Optional[string]
 	Groups        Optional[[]uuid.UUID]
+	KnownGroups   bool // of Groups those that there are, instead of a refusal
 	Scopes        Optional[authz.Set]
 	TokenLifetime Optional[time.Duration]
 	Tags          Optional[[]Tag]
@@ -40,7 +44,7 @@ type AccountPatch struct {
 	IfVersion     *int64
 }
 
-// Issued is an account together with the secret that was just made for it. A repetition
+// Issued is an account together with the secret or token that was just made for it. A repetition
 // under the same idempotency key has the account without the secret.
 type Issued struct {
 	Account    ServiceAccount
@@ -48,12 +52,16 @@ type Issued struct {
 	Secret     secret.Text
 	Previous   time.Time // end of the older secrets, zero when there are none
 	Repeated   bool
+
+	// Of an account that was just created: its org, and what its roles permit within its scopes.
+	Org     Org
+	Allowed authz.Set
 }
 
 // CreateAccount makes a service account in an org.
 func (s *Service) CreateAccount(ctx context.Context, by authz.Principal, org Ref, in NewAccount) (Issued, error) {
 	var made Issued
-	err := s.write(ctx, by, in.Once, func(c *change) (outcome, error) {
+	err := s.naming(ctx, by, in, func(c *change) (outcome, error) {
 		owner, err := reach(ctx, c, by, org, authz.Permission(authz.ServiceAccounts, authz.Create))
 		if err != nil {
 			return outcome{}, err
@@ -70,6 +78,15 @@ func (s *Service) CreateAccount(ctx context.Context, by authz.Principal, org Ref
 }
 
 func (c *change) createAccount(ctx context.Context, org Org, in NewAccount) (Issued, error) {
+	in, err := c.named(ctx, org, in)
+	if err != nil {
+		return Issued{}, err
+	}
+	if in.KnownGroups {
+		if in.Groups, err = c.existing(ctx, org.ID, in.Groups); err != nil {
+			return Issued{}, err
+		}
+	}
 	account, err := c.newAccount(org, in)
 	if err != nil {
 		return Issued{}, err
@@ -87,9 +104,14 @@ func (c *change) createAccount(ctx context.Context, org Org, in NewAccount) (Iss
 	if err := c.groupsFit(ctx, ServiceAccount{}, account); err != nil {
 		return Issued{}, err
 	}
-	made := Issued{Account: account}
-	if in.WithCredential {
-		made.Credential, made.Secret, err = c.insertPrimary(ctx, account)
+	made := Issued{Account: account, Org: org, Allowed: given.inForce().all}
+	if in.Credential == nil {
+		return made, nil
+	}
+	made.Credential = in.Credential.of(c, account)
+	made.Secret, err = c.insertCredential(ctx, holder{org, account}, &made.Credential)
+	if made.Credential.Kind == KindToken {
+		made.Account.TokenExpiresAt = made.Credential.ExpiresAt
 	}
 	return made, err
 }
@@ -104,7 +126,7 @@ func (c *change) newAccount(org Org, in NewAccount) (ServiceAccount, error) {
 		Role: roleSlug(in.Role), Groups: sortedIDs(in.Groups), Scopes: in.Scopes,
 		TokenLifetime: in.TokenLifetime, Tags: in.Tags, Version: 1, Stamp: c.created(),
 	}
-	if account.Role == "" {
+	if account.Role == "" && !in.NoRole {
 		account.Role = org.DefaultRole
 	}
 	if account.Slug == "" {
@@ -120,6 +142,13 @@ func (c *change) checkNewAccount(ctx context.Context, in NewAccount, account Ser
 	}
 	rules.account(account)
 	rules.groups(account.Groups)
+	rules.that(in.Role == "" || !in.NoRole, "roleSlug", "must not be named for an account without a role")
+	if in.Credential != nil {
+		first := in.Credential.of(c, account)
+		rules.kind(first.Kind, first.Shape)
+		rules.cidrs(first.AllowedCIDRs)
+		rules.end(first, c.now)
+	}
 	if err := rules.err(); err != nil {
 		return power{}, err
 	}
@@ -149,19 +178,22 @@ func (s *Service) repeatedAccount(ctx context.Context, by authz.Principal, at Ac
 }
 
 // Accounts lists the service accounts of an org.
-func (s *Service) Accounts(ctx context.Context, by authz.Principal, org Ref, q Query) ([]ServiceAccount, int, error) {
+func (s *Service) Accounts(ctx context.Context, by authz.Principal, org Ref, q Query) ([]ServiceAccount, Page, error) {
+	if err := q.check(); err != nil {
+		return nil, Page{}, err
+	}
 	var list []ServiceAccount
-	var total int
+	var page Page
 	err := s.store.Read(ctx, func(r Reader) error {
 		owner, err := reach(ctx, r, by, org, authz.Permission(authz.ServiceAccounts, authz.Read))
 		if err != nil {
 			return err
 		}
-		list, total, err = r.Accounts(ctx, owner.ID, q)
+		list, page, err = r.Accounts(ctx, owner.ID, q)
 		return err
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, Page{}, err
 	}
 	ids := make([]uuid.UUID, len(list))
 	for i, account := range list {
@@ -171,7 +203,7 @@ func (s *Service) Accounts(ctx context.Context, by authz.Principal, org Ref, q Q
 	for i := range list {
 		list[i].LastUse = known.merge(list[i].ID, list[i].LastUse)
 	}
-	return list, total, nil
+	return list, page, nil
 }
 
 // Account returns one service account.
@@ -210,6 +242,11 @@ func (s *Service) UpdateAccount(ctx context.Context, by authz.Principal, at Acco
 		}
 		if err := expect(patch.IfVersion, before.Version); err != nil {
 			return outcome{}, err
+		}
+		if patch.KnownGroups {
+			if patch.Groups.Value, err = c.existing(ctx, org.ID, patch.Groups.Value); err != nil {
+				return outcome{}, err
+			}
 		}
 		if account, err = c.applyAccount(ctx, before, patch); err != nil {
 			return outcome{}, err

@@ -21,7 +21,7 @@ func TestCreateAccount(t *testing.T) {
 	made, err := f.CreateAccount(t.Context(), by, accounts.BySlug("acme"), accounts.NewAccount{
 		Slug: "bot", Name: "Bot", Description: "two\nlines", Role: "org:agent-standard", Groups: []uuid.UUID{group.ID, group.ID},
 		Scopes: authz.MustSet("llm:chat", "api:read"), TokenLifetime: time.Minute, Tags: []accounts.Tag{{Name: "team", Value: "a"}},
-		WithCredential: true,
+		Credential: &accounts.FirstCredential{},
 	})
 	must(t, err)
 	want := accounts.ServiceAccount{
@@ -56,9 +56,9 @@ func TestCreateAccountDefaults(t *testing.T) {
 	if made.Credential.ID != uuid.Nil || !made.Secret.IsZero() {
 		t.Error("a credential that nobody asked for")
 	}
-	list, total, err := f.Credentials(t.Context(), operator(), refTo(made.Account), accounts.Query{Limit: 5})
+	list, page, err := f.Credentials(t.Context(), operator(), refTo(made.Account), accounts.Query{Limit: 5})
 	must(t, err)
-	if len(list) != 0 || total != 0 {
+	if len(list) != 0 || page.Total != 0 {
 		t.Errorf("credentials %v", list)
 	}
 }
@@ -128,7 +128,7 @@ func TestScopesOfAnAccountWithoutPermissions(t *testing.T) {
 func TestUpdateAccount(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	made := f.account(acme, accounts.NewAccount{Slug: "bot", WithCredential: true, Description: "old", Tags: []accounts.Tag{{Name: "a"}}})
+	made := f.account(acme, accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}, Description: "old", Tags: []accounts.Tag{{Name: "a"}}})
 	group := f.group(acme, []string{accounts.RoleAPI})
 	f.clock.advance(time.Second)
 	by := admin(acme, "*")
@@ -160,7 +160,7 @@ func TestUpdateAccount(t *testing.T) {
 func TestI9_I14_Row19_Row23_DisableAccount(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	made := f.account(acme, accounts.NewAccount{Slug: "bot", WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	gen := f.alive(made.Credential.ClientID, made.Secret).Gen
 	set := func(disabled bool) {
 		_, err := f.UpdateAccount(t.Context(), admin(acme, "*"), refTo(made.Account), accounts.AccountPatch{Disabled: accounts.Some(disabled)})
@@ -193,7 +193,7 @@ func TestI9_DisableIsRefusedForNothingElse(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
 	role := f.role(acme, "payer", "pay:out")
-	made := f.account(acme, accounts.NewAccount{Role: "payer", Scopes: authz.MustSet("pay:out"), WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Role: "payer", Scopes: authz.MustSet("pay:out"), Credential: &accounts.FirstCredential{}})
 	narrow, err := f.CreateCredential(t.Context(), operator(), refTo(made.Account), accounts.NewCredential{
 		Kind: accounts.KindSecret, Name: "Narrow", Scopes: authz.MustSet("pay:out"),
 	})
@@ -229,7 +229,7 @@ func TestI34_EnableBringsNothingBackThatTheCallerLacks(t *testing.T) {
 func TestI13_RFC9068_5_TombstonedSlugs(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	made := f.account(acme, accounts.NewAccount{Slug: "bot", WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Slug: "bot", Credential: &accounts.FirstCredential{}})
 	again := func() error {
 		return fails(f.CreateAccount(t.Context(), operator(), accounts.ByID(acme.ID), accounts.NewAccount{Slug: "bot", Name: "Bot"}))
 	}
@@ -264,7 +264,7 @@ func TestQuotaCountsTheLiving(t *testing.T) {
 func TestRevokeTokensRaisesGen(t *testing.T) {
 	f := newFixture(t)
 	acme := f.org("acme")
-	made := f.account(acme, accounts.NewAccount{WithCredential: true})
+	made := f.account(acme, accounts.NewAccount{Credential: &accounts.FirstCredential{}})
 	gen := f.alive(made.Credential.ClientID, made.Secret).Gen
 	f.clock.advance(time.Minute)
 	by := admin(acme, "orgs:tokens:delete")

@@ -32,8 +32,10 @@ type Standing struct {
 	CredentialExpiresAt time.Time // zero: never
 	AllowedCIDRs        []netip.Prefix
 
-	SecretID        uuid.UUID // zero for kinds without secrets
+	SecretID        uuid.UUID // of the secret or token; zero for kinds without
 	SecretSeq       int64
+	SecretGen       int64 // Gen when it was made
+	SecretCreatedAt time.Time
 	SecretExpiresAt time.Time // zero: never
 
 	RolePermissions authz.Set // role ∪ roles of groups

@@ -17,7 +17,8 @@ type Store interface {
 	Read(ctx context.Context, fn func(Reader) error) error
 	// Write runs fn in one serializable transaction, again from the start when the database
 	// asks for it, and returns after the commit. Every replica's next standing shows the
-	// result. fn must record exactly one event, else nothing is committed.
+	// result. Nothing is committed when a writing method failed, even if fn hides that, nor
+	// unless fn records exactly one event.
 	Write(ctx context.Context, actor authz.Principal, fn func(Tx) error) error
 
 	// StandingBySecret finds the credential by the hash of one of its live secrets under any
@@ -32,14 +33,27 @@ type Store interface {
 	Sweep(ctx context.Context, receiptsBefore, secretsExpiredBefore time.Time) (int, error)
 }
 
-// Query selects one page of a list sorted by creation time and id. Total counts all that match Search.
+// Query selects one page of a list: by Offset, sorted by creation time and id, or by id alone,
+// which is the order of creation too. A list by id can be read from the object with the id
+// After or up to the one with the id Before; whether that object still exists does not matter.
 type Query struct {
 	Search string // case-insensitive substring of name or slug
-	Offset int
 	Limit  int
+	Offset int       // not with After or Before
+	ByID   bool      // implied by After and Before
+	After  uuid.UUID // zero: from the first; not with Before
+	Before uuid.UUID // zero: to the last; the page is still in rising order
 }
 
-// Reader reads. A missing object, or one of another org or account than named, is [ErrNotFound].
+// Page says where a page lies in its list, at the instant at which it was read.
+type Page struct {
+	Total int  // all that match Search
+	Next  bool // more follow
+	Prev  bool // some come before
+}
+
+// Reader reads. A missing object, or one of another org or account than named, is a
+// [*NotFoundError].
 type Reader interface {
 	OrgReader
 	RoleReader
@@ -52,7 +66,7 @@ type Reader interface {
 
 // Tx reads and writes. Inserts answer [ErrExists] for a name that is taken, by the living or
 // the dead. Updates are conditional on the object's Version, which they raise by one, and
-// answer [ErrConflict] otherwise. Deletes of what is absent answer [ErrNotFound].
+// answer [ErrConflict] otherwise. Deletes of what is absent answer a [*NotFoundError].
 type Tx interface {
 	Reader
 	OrgWriter
@@ -67,7 +81,7 @@ type Tx interface {
 // OrgReader reads orgs.
 type OrgReader interface {
 	Org(ctx context.Context, ref Ref) (Org, error)
-	Orgs(ctx context.Context, q Query) (orgs []Org, total int, err error)
+	Orgs(ctx context.Context, q Query) (orgs []Org, page Page, err error)
 }
 
 // OrgWriter writes orgs. An audience of another org is [ErrExists].
@@ -83,7 +97,7 @@ type OrgWriter interface {
 // RoleReader reads roles.
 type RoleReader interface {
 	Role(ctx context.Context, orgID uuid.UUID, ref Ref) (Role, error)
-	Roles(ctx context.Context, orgID uuid.UUID, q Query) (roles []Role, total int, err error)
+	Roles(ctx context.Context, orgID uuid.UUID, q Query) (roles []Role, page Page, err error)
 }
 
 // RoleWriter writes roles. DeleteRole answers [ErrInUse] while an account or group has it.
@@ -96,7 +110,7 @@ type RoleWriter interface {
 // GroupReader reads groups.
 type GroupReader interface {
 	Group(ctx context.Context, orgID, id uuid.UUID) (Group, error)
-	Groups(ctx context.Context, orgID uuid.UUID, q Query) (groups []Group, total int, err error)
+	Groups(ctx context.Context, orgID uuid.UUID, q Query) (groups []Group, page Page, err error)
 	// MostGroups counts the groups of that member of the group which is in the most of them.
 	MostGroups(ctx context.Context, groupID uuid.UUID) (int, error)
 	// MostMembers counts the members of the largest group of the account.
@@ -114,11 +128,13 @@ type GroupWriter interface {
 // AccountReader reads service accounts, with their groups and last use.
 type AccountReader interface {
 	Account(ctx context.Context, orgID uuid.UUID, ref Ref) (ServiceAccount, error)
-	Accounts(ctx context.Context, orgID uuid.UUID, q Query) (list []ServiceAccount, total int, err error)
+	Accounts(ctx context.Context, orgID uuid.UUID, q Query) (list []ServiceAccount, page Page, err error)
 	// EnabledOwners counts the enabled accounts of the org that have the role owner, directly or
 	// by a group, and an enabled credential with a secret, if it is of that kind. Neither the
 	// account nor that credential has scopes that narrow it, nor do credential or secret expire.
 	EnabledOwners(ctx context.Context, orgID uuid.UUID) (int, error)
+	// SlugTaken reports whether an account of the org has the slug, or had it.
+	SlugTaken(ctx context.Context, orgID uuid.UUID, slug string) (bool, error)
 }
 
 // AccountWriter writes service accounts with their group memberships. Groups that one joins
@@ -134,9 +150,12 @@ type AccountWriter interface {
 // CredentialReader reads credentials.
 type CredentialReader interface {
 	Credential(ctx context.Context, accountID, id uuid.UUID) (Credential, error)
-	Credentials(ctx context.Context, accountID uuid.UUID, q Query) (list []Credential, total int, err error)
-	// PrimaryCredential is the one that an account's rotate concerns.
-	PrimaryCredential(ctx context.Context, accountID uuid.UUID) (Credential, error)
+	Credentials(ctx context.Context, accountID uuid.UUID, q Query) (list []Credential, page Page, err error)
+	// MainCredential is the one that an account's rotate concerns: the primary one, or for a
+	// kind the oldest of that kind, the primary one first.
+	MainCredential(ctx context.Context, accountID uuid.UUID, kind Kind) (Credential, error)
+	// ClientIDTaken reports whether any credential of any org has the client id.
+	ClientIDTaken(ctx context.Context, clientID string) (bool, error)
 }
 
 // CredentialWriter writes credentials. The last use of a deleted one stays with its account.
@@ -162,8 +181,10 @@ type SecretWriter interface {
 	InsertPepper(ctx context.Context, pepper SealedPepper) error
 }
 
-// EvidenceReader reads what writes left behind. Receipt answers [ErrNotFound].
+// EvidenceReader reads what writes left behind. Receipt and DeletedAt answer [ErrNotFound].
 type EvidenceReader interface {
+	// DeletedAt is when the account of the org was deleted, if it was.
+	DeletedAt(ctx context.Context, orgID, accountID uuid.UUID) (time.Time, error)
 	AuditEvents(ctx context.Context, q audit.Query) ([]audit.Event, error)
 	Receipt(ctx context.Context, actor uuid.UUID, key string) (audit.Receipt, error)
 }

@@ -50,10 +50,10 @@ func TestI19_ConcurrentBootstrapsMakeOneAdministrator(t *testing.T) {
 			wantErr(t, err, accounts.ErrExists)
 		}
 	}
-	_, total, err := f.Accounts(t.Context(), operator(), accounts.ByID(accounts.SystemOrgID), accounts.Query{})
+	_, page, err := f.Accounts(t.Context(), operator(), accounts.ByID(accounts.SystemOrgID), accounts.Query{})
 	must(t, err)
-	if made != 1 || total != 1 {
-		t.Errorf("%d succeeded, %d administrators", made, total)
+	if made != 1 || page.Total != 1 {
+		t.Errorf("%d succeeded, %d administrators", made, page.Total)
 	}
 	if rows := f.auditRows(); rows != 3 { // the pepper, the org, the account
 		t.Errorf("%d audit rows", rows)
@@ -135,10 +135,10 @@ var ownerRemovals = map[string]struct {
 
 func (f *fixture) onlyCredential(account accounts.ServiceAccount) uuid.UUID {
 	f.t.Helper()
-	list, total, err := f.Credentials(f.t.Context(), operator(), refTo(account), accounts.Query{Limit: 1})
+	list, page, err := f.Credentials(f.t.Context(), operator(), refTo(account), accounts.Query{Limit: 1})
 	must(f.t, err)
-	if total != 1 {
-		f.t.Fatalf("%d credentials", total)
+	if page.Total != 1 {
+		f.t.Fatalf("%d credentials", page.Total)
 	}
 	return list[0].ID
 }
@@ -159,7 +159,7 @@ func TestLastOwnerOfTheSystemOrg(t *testing.T) {
 			}
 			wantErr(t, f.unchanged(func() error { return test.take(t.Context(), f, owner, group) }), accounts.ErrProtected)
 
-			spare := f.account(f.systemOrg(), accounts.NewAccount{Role: accounts.RoleOwner, WithCredential: true}).Account
+			spare := f.account(f.systemOrg(), accounts.NewAccount{Role: accounts.RoleOwner, Credential: &accounts.FirstCredential{}}).Account
 			_, err = f.UpdateAccount(t.Context(), operator(), refTo(spare), accounts.AccountPatch{Disabled: accounts.Some(true)})
 			must(t, err)
 			wantErr(t, f.unchanged(func() error { return test.take(t.Context(), f, owner, group) }), accounts.ErrProtected)
@@ -192,7 +192,7 @@ func TestOtherOrgsMayLoseTheirOwners(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	f := newFixture(t)
-	made := f.account(f.org("acme"), accounts.NewAccount{WithCredential: true, Once: accounts.Once{Key: "k", Fingerprint: "f"}})
+	made := f.account(f.org("acme"), accounts.NewAccount{Credential: &accounts.FirstCredential{}, Once: accounts.Once{Key: "k", Fingerprint: "f"}})
 	_, err := f.Rotate(t.Context(), operator(), refTo(made.Account), accounts.Rotation{Overlap: 1e9})
 	must(t, err)
 	for _, want := range []int{0, 1, 1, 0} { // nothing yet, the receipt, the secret, nothing left

@@ -64,6 +64,8 @@ type Principal struct {
 	System    bool // its org is the system org: it reaches every org
 	AccountID uuid.UUID
 	Subject   string // the sub of its tokens, stored as createdBy and as the actor of audit rows
+	// CredentialID is the credential that it has proven, or that its token was traded for.
+	CredentialID uuid.UUID
 
 	Permissions Set // the administrative permissions that its token carries
 	Holds       Set // everything its account is allowed now, of any resource
@@ -90,6 +92,9 @@ func (p Principal) Demand(permission Pattern) error {
 	}
 	return nil
 }
+
+// Allows reports whether p holds the permission, by the decision of [Principal.Demand].
+func (p Principal) Allows(permission Pattern) bool { return p.Demand(permission) == nil }
 
 // DemandSystem returns a [*DeniedError] unless p is of the system org and holds the permission.
 func (p Principal) DemandSystem(permission Pattern) error {

@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// KindSecret is a credential with one or more live secrets.
-const KindSecret = "secret"
+const (
+	// KindSecret is a credential with one or more live secrets.
+	KindSecret = "secret"
+	// KindToken is a credential that is itself a long-lived bearer token.
+	KindToken = "token"
+)
 
 // Credential is one way for an account to prove itself.
 type Credential struct {
@@ -27,14 +31,16 @@ type Credential struct {
 	Stamp
 }
 
-// CreatedCredential is a new credential with its first secret, which is never shown again.
+// CreatedCredential is a new credential with its first secret or its token, by its kind, which
+// is never shown again.
 type CreatedCredential struct {
 	Credential
 	ClientSecret       string `json:"clientSecret"`
+	Token              string `json:"token"`
 	SecretAlreadyShown bool   `json:"secretAlreadyShown"`
 }
 
-// NewCredential describes a credential to create.
+// NewCredential describes a credential to create. Without an end a token lives 90 days.
 type NewCredential struct {
 	Kind         string    `json:"kind"`
 	Name         string    `json:"name"`
@@ -78,7 +84,7 @@ func (c *Client) Credentials(ctx context.Context, org, account, search string) i
 	return pages[Credential](ctx, c, accountPath(org, account, "credentials"), search)
 }
 
-// CreateCredential makes a credential with its first secret.
+// CreateCredential makes a credential with its first secret or its token.
 func (c *Client) CreateCredential(ctx context.Context, org, account string, in NewCredential, options ...Option) (CreatedCredential, error) {
 	var made CreatedCredential
 	err := c.call(ctx, http.MethodPost, accountPath(org, account, "credentials"), in, &made, options)

@@ -8,25 +8,31 @@ import (
 
 // Group gives its roles to its members.
 type Group struct {
-	ID      string   `json:"id"`
-	Name    string   `json:"name"`
-	Roles   []string `json:"roles"`
-	Members []string `json:"members"` // ids of service accounts
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Roles       []string `json:"roles"`
+	Members     []string `json:"members"` // ids of service accounts
+	Tags        []Tag    `json:"tags"`
 	Stamp
 }
 
 // NewGroup describes a group to create.
 type NewGroup struct {
-	Name    string   `json:"name"`
-	Roles   []string `json:"roles,omitzero"`
-	Members []string `json:"members,omitzero"`
+	Name        string   `json:"name"`
+	Description string   `json:"description,omitzero"`
+	Roles       []string `json:"roles,omitzero"`
+	Members     []string `json:"members,omitzero"`
+	Tags        []Tag    `json:"tags,omitzero"`
 }
 
 // GroupPatch changes a group.
 type GroupPatch struct {
-	Name    Change[string]   `json:"name,omitzero"`
-	Roles   Change[[]string] `json:"roles,omitzero"`
-	Members Change[[]string] `json:"members,omitzero"`
+	Name        Change[string]   `json:"name,omitzero"`
+	Description Change[string]   `json:"description,omitzero"`
+	Roles       Change[[]string] `json:"roles,omitzero"`
+	Members     Change[[]string] `json:"members,omitzero"`
+	Tags        Change[[]Tag]    `json:"tags,omitzero"`
 }
 
 // Groups yields the groups whose name contains search.

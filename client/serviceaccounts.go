@@ -32,13 +32,15 @@ type Tag struct {
 	Value string `json:"value"`
 }
 
-// CreatedServiceAccount is a new account with its first secret. ClientSecret is never shown
-// again: the answer to a repetition has SecretAlreadyShown instead.
+// CreatedServiceAccount is an account with a new secret, or a new Token where its primary
+// credential is of [KindToken]. Neither is ever shown again: the answer to a repetition has
+// SecretAlreadyShown instead.
 type CreatedServiceAccount struct {
 	ServiceAccount
 	ClientID           string `json:"clientId"`
 	CredentialID       string `json:"credentialId"`
 	ClientSecret       string `json:"clientSecret"`
+	Token              string `json:"token"`
 	SecretAlreadyShown bool   `json:"secretAlreadyShown"`
 }
 

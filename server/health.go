@@ -18,7 +18,10 @@ const readyTimeout = time.Second
 // safe for concurrent use.
 type Health struct {
 	// Check answers an error while nothing can be served, as when the database does not answer.
-	Check    func(context.Context) error
+	Check func(context.Context) error
+	// State says in a few words how the shared state is. It must not wait, and changes nothing
+	// about readiness: without that state everything is served. Nil: there is none to speak of.
+	State    func() string
 	draining atomic.Bool
 }
 
@@ -67,9 +70,16 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
 		summary = "not ready\n"
 	}
 	if r.URL.Query().Has("verbose") {
-		summary = fmt.Sprintf("serving: %s\ndatabase: %s\n%s", serving, database, summary)
+		summary = fmt.Sprintf("serving: %s\ndatabase: %s\n%s%s", serving, database, h.state(), summary)
 	}
 	return writeText(w, status, summary)
+}
+
+func (h *Health) state() string {
+	if h.State == nil {
+		return ""
+	}
+	return "redis: " + h.State() + "\n"
 }
 
 func writeText(w http.ResponseWriter, status int, text string) error {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"database/sql"
 	"net/http"
 	"strconv"
 
@@ -38,6 +39,41 @@ func NewMetrics(dropped func() uint64) *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// WatchPool adds the use of a pool of database connections. Its name is a label.
+func (m *Metrics) WatchPool(name string, stats func() sql.DBStats) {
+	labels := prometheus.Labels{"pool": name}
+	gauge := func(name, help string, value func(sql.DBStats) float64) prometheus.Collector {
+		opts := prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}
+		return prometheus.NewGaugeFunc(opts, func() float64 { return value(stats()) })
+	}
+	counter := func(name, help string, value func(sql.DBStats) float64) prometheus.Collector {
+		opts := prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}
+		return prometheus.NewCounterFunc(opts, func() float64 { return value(stats()) })
+	}
+	m.registry.MustRegister(
+		gauge("signet_sql_connections_max", "Connections that the pool may open.",
+			func(s sql.DBStats) float64 { return float64(s.MaxOpenConnections) }),
+		gauge("signet_sql_connections_in_use", "Connections that work at this moment.",
+			func(s sql.DBStats) float64 { return float64(s.InUse) }),
+		counter("signet_sql_waits_total", "Times that somebody had to wait for a connection.",
+			func(s sql.DBStats) float64 { return float64(s.WaitCount) }),
+		counter("signet_sql_wait_seconds_total", "Time that was waited for connections.",
+			func(s sql.DBStats) float64 { return s.WaitDuration.Seconds() }),
+	)
+}
+
+// WatchState adds whether the shared state is well, which report says by "ok".
+func (m *Metrics) WatchState(report func() string) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "signet_redis_ok", Help: "1 while nothing is wrong with Redis; /readyz?verbose says what is.",
+	}, func() float64 {
+		if report() == "ok" {
+			return 1
+		}
+		return 0
+	}))
 }
 
 // Observe counts one finished request.

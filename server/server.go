@@ -21,10 +21,12 @@ type Deps struct {
 	IssuerURL string // without a final slash
 	Accounts  *accounts.Service
 	Keys      *tokens.Keys
+	Passports *tokens.Keys // of the purpose [tokens.Passports]; needed for the dialect Nscale alone
 	Issuer    *tokens.Issuer
 	Registry  *tokens.Registry
 	Limiter   web.Limiter
 
+	Dialects         Dialects // none: the native API alone
 	TrustedProxies   []netip.Prefix
 	Health           *Health
 	Metrics          *Metrics
@@ -67,17 +69,18 @@ func (d Deps) surfaces() []web.Surface {
 	bearers := &authn.Bearers{
 		Keys: d.Keys, Accounts: d.Accounts, Revocations: d.Registry, Limiter: d.Limiter, Issuer: d.IssuerURL, Now: d.Now,
 	}
-	return []web.Surface{
+	surfaces := []web.Surface{
 		oauth.Surface(oauth.Config{
 			Issuer: d.IssuerURL, Clients: clients, Bearers: bearers, Tokens: d.Issuer,
-			Registry: d.Registry, Keys: d.Keys, Limiter: d.Limiter,
+			Registry: d.Registry, Keys: d.Keys, Limiter: d.Limiter, Aliases: d.Dialects.aliases(),
 		}),
 		d.operations(),
-		admin.Surface(admin.Config{
-			Accounts: d.Accounts, Keys: d.Keys, Registry: d.Registry, Issuer: d.Issuer,
-			Bearers: bearers, Clients: clients, Now: d.Now,
-		}),
 	}
+	surfaces = append(surfaces, d.dialects(bearers)...)
+	return append(surfaces, admin.Surface(admin.Config{
+		Accounts: d.Accounts, Keys: d.Keys, Registry: d.Registry, Issuer: d.Issuer,
+		Bearers: bearers, Clients: clients, Now: d.Now,
+	}))
 }
 
 func (d Deps) operations() web.Surface {

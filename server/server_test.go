@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -89,6 +90,46 @@ func TestReadinessDoesNotSayWhatIsWrong(t *testing.T) {
 	got := get(newHandler(t, health), "/readyz?verbose", "127.0.0.1:1")
 	if got.Code != http.StatusServiceUnavailable || strings.Contains(got.Body.String(), "CANARY") {
 		t.Fatalf("%d %s", got.Code, got.Body)
+	}
+}
+
+// What is said of the shared state is for people: it decides nothing.
+func TestD11_ReadinessTellsOfTheStateAndDoesNotDependOnIt(t *testing.T) {
+	health := &server.Health{
+		Check: func(context.Context) error { return nil },
+		State: func() string { return "does not answer" },
+	}
+	handler := newHandler(t, health)
+	plain, verbose := get(handler, "/readyz", "127.0.0.1:1"), get(handler, "/readyz?verbose", "127.0.0.1:1")
+	if plain.Code != http.StatusOK || plain.Body.String() != "ok\n" {
+		t.Errorf("%d %q", plain.Code, plain.Body)
+	}
+	if want := "serving: ok\ndatabase: ok\nredis: does not answer\nok\n"; verbose.Code != http.StatusOK || verbose.Body.String() != want {
+		t.Errorf("%d %q, want %q", verbose.Code, verbose.Body, want)
+	}
+}
+
+func TestMetricsOfPoolsAndState(t *testing.T) {
+	metrics := server.NewMetrics(func() uint64 { return 7 })
+	report := "ok"
+	metrics.WatchState(func() string { return report })
+	metrics.WatchPool("read", func() sql.DBStats {
+		return sql.DBStats{MaxOpenConnections: 12, InUse: 5, WaitCount: 3, WaitDuration: 1500 * time.Millisecond}
+	})
+	metrics.WatchPool("write", func() sql.DBStats { return sql.DBStats{MaxOpenConnections: 4} })
+	for _, want := range []string{
+		"signet_state_dropped_total 7", "signet_redis_ok 1",
+		`signet_sql_connections_max{pool="read"} 12`, `signet_sql_connections_max{pool="write"} 4`,
+		`signet_sql_connections_in_use{pool="read"} 5`, `signet_sql_waits_total{pool="read"} 3`,
+		`signet_sql_wait_seconds_total{pool="read"} 1.5`,
+	} {
+		if got := get(metrics.Handler(), "/metrics", "127.0.0.1:1").Body.String(); !strings.Contains(got, "\n"+want+"\n") {
+			t.Errorf("no %s in\n%s", want, got)
+		}
+	}
+	report = "does not answer"
+	if got := get(metrics.Handler(), "/metrics", "127.0.0.1:1").Body.String(); !strings.Contains(got, "\nsignet_redis_ok 0\n") {
+		t.Error("a Redis that does not answer is well")
 	}
 }
 

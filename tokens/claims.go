@@ -87,7 +87,12 @@ func (w *claimsWriter) audience(values []string) {
 		w.text(`,"aud":`, values[0])
 		return
 	}
-	separator := `,"aud":[`
+	w.list(`,"aud":`, values)
+}
+
+// list takes at least one value.
+func (w *claimsWriter) list(name string, values []string) {
+	separator := name + "["
 	for _, value := range values {
 		w.text(separator, value)
 		separator = ","

@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"strings"
@@ -21,9 +22,10 @@ type Toucher interface {
 	Touch(use accounts.Use)
 }
 
-// IssuerConfig is what an [Issuer] works with. Every field but StrictScopes and PerOrgRate is required.
+// IssuerConfig is what an [Issuer] works with. Every field but Passports, StrictScopes and PerOrgRate is required.
 type IssuerConfig struct {
 	Keys            *Keys
+	Passports       *Keys  // of the purpose [Passports]; nil: no passport is issued
 	Issuer          string // URL, without a final slash
 	Live            Live
 	Usage           Toucher
@@ -35,9 +37,10 @@ type IssuerConfig struct {
 	Random          io.Reader
 }
 
-// Issuer makes access tokens. It is safe for concurrent use.
+// Issuer makes access tokens and passports. It is safe for concurrent use.
 type Issuer struct {
 	keys            *Keys
+	passports       *Keys
 	issuer          string
 	live            Live
 	usage           Toucher
@@ -57,12 +60,15 @@ func NewIssuer(cfg IssuerConfig) (*Issuer, error) {
 	if !accounts.ValidResource(cfg.Issuer) || strings.HasSuffix(cfg.Issuer, "/") {
 		return nil, errors.New("issuer: must be an absolute URL without a final slash")
 	}
+	if cfg.Passports != nil && cfg.Passports.purpose != Passports {
+		return nil, fmt.Errorf("passports: the keys are for %s", cfg.Passports.purpose)
+	}
 	perSecond := cfg.PerOrgRate
 	if perSecond <= 0 {
 		perSecond = defaultRate()
 	}
 	return &Issuer{
-		keys: cfg.Keys, issuer: cfg.Issuer, live: cfg.Live, usage: cfg.Usage,
+		keys: cfg.Keys, passports: cfg.Passports, issuer: cfg.Issuer, live: cfg.Live, usage: cfg.Usage,
 		defaultLifetime: cfg.DefaultLifetime, maxLifetime: cfg.MaxLifetime, strict: cfg.StrictScopes,
 		throttle: newThrottle(perSecond), now: cfg.Now, random: cfg.Random,
 	}, nil
@@ -91,32 +97,50 @@ type Token struct {
 // over, a [*ThrottledError], a [*TargetError], or an error of [authz.Grant] about the scope.
 func (i *Issuer) Issue(ctx context.Context, client accounts.Client, req Request) (Token, error) {
 	standing, now := client.Standing(), i.now().UTC()
-	// The zero Client is the one that nobody had to authenticate for.
-	if standing.CredentialID == uuid.Nil || !standing.Live(now) {
-		return Token{}, accounts.ErrUnauthenticated
-	}
-	if err := i.throttle.take(standing.OrgID, now); err != nil {
-		return Token{}, err
-	}
-	// The proof may be newer than the keys in memory: nothing is signed with keys of before.
-	if err := i.keys.Refresh(ctx, standing.KeySetVersion); err != nil {
-		return Token{}, err
-	}
-	signer := i.keys.current.Load().signer
-	claims, err := i.decide(standing, req, now, signer.longest)
-	if err != nil {
-		return Token{}, err
-	}
-	payload, err := claims.marshal()
-	if err != nil {
-		return Token{}, err
-	}
-	value, err := signer.sign(payload)
+	var claims Claims
+	value, err := i.mint(ctx, i.keys, bearer{standing, now}, func(longest time.Duration) (payload []byte, err error) {
+		if claims, err = i.decide(standing, req, now, longest); err != nil {
+			return nil, err
+		}
+		return claims.marshal()
+	})
 	if err != nil {
 		return Token{}, err
 	}
 	i.record(standing, req, claims, now)
-	return Token{Value: secret.New(value), Claims: claims, Lifetime: claims.ExpiresAt.Sub(claims.IssuedAt)}, nil
+	return Token{Value: value, Claims: claims, Lifetime: claims.ExpiresAt.Sub(claims.IssuedAt)}, nil
+}
+
+// bearer is for whom a token is made, and when.
+type bearer struct {
+	accounts.Standing
+	now time.Time
+}
+
+// mint is the only way to a signer: no token comes about without these steps. Decide writes
+// the payload, for no longer than the key may sign for.
+func (i *Issuer) mint(ctx context.Context, keys *Keys, b bearer, decide func(longest time.Duration) ([]byte, error)) (secret.Text, error) {
+	// The zero Standing is the one that nobody had to authenticate for.
+	if b.CredentialID == uuid.Nil || !b.Live(b.now) {
+		return secret.Text{}, accounts.ErrUnauthenticated
+	}
+	if err := i.throttle.take(b.OrgID, b.now); err != nil {
+		return secret.Text{}, err
+	}
+	// The proof may be newer than the keys in memory: nothing is signed with keys of before.
+	if err := keys.Refresh(ctx, b.KeySetVersion); err != nil {
+		return secret.Text{}, err
+	}
+	signer := keys.current.Load().signer
+	payload, err := decide(signer.longest)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	value, err := signer.sign(payload)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	return secret.New(value), nil
 }
 
 // decide is everything between the proof and the signature.
@@ -176,6 +200,13 @@ func (i *Issuer) lifetime(standing accounts.Standing, requested time.Duration, i
 	// A key is published only as long as the tokens that were announced for it may live.
 	lifetime = min(lifetime, i.maxLifetime, longest)
 	return max(lifetime.Truncate(time.Second), time.Second)
+}
+
+// UsualLifetime is what a token lives whose client asks for none, when its account has this
+// lifetime, or 0 for the server's.
+func (i *Issuer) UsualLifetime(ofAccount time.Duration) time.Duration {
+	longest := i.keys.current.Load().signer.longest
+	return i.lifetime(accounts.Standing{TokenLifetime: ofAccount}, 0, time.Time{}, longest)
 }
 
 func (i *Issuer) record(standing accounts.Standing, req Request, claims Claims, now time.Time) {

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/authz"
 	"github.com/signet-issuer/signet/internal/secret"
@@ -49,9 +51,9 @@ type Keys struct {
 	log      *slog.Logger
 
 	current  atomic.Pointer[published]
-	asked    atomic.Int64  // when the store last confirmed the set in memory, unix nanoseconds
-	adopting sync.Mutex    // held while the set in memory is exchanged
-	loading  chan struct{} // held by the one request that reads a newer set for all
+	asked    atomic.Int64 // when the store last confirmed the set in memory, unix nanoseconds
+	adopting sync.Mutex   // held while the set in memory is exchanged
+	loading  singleflight.Group
 }
 
 // rotation is the actor of what happens by itself.
@@ -66,7 +68,7 @@ func OpenKeys(ctx context.Context, cfg KeysConfig) (*Keys, error) {
 	k := &Keys{
 		purpose: cmp.Or(cfg.Purpose, AccessTokens), store: cfg.Store, master: cfg.Master, schedule: cfg.schedule(), alg: cfg.Algorithm,
 		now:    func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) },
-		random: cfg.Random, log: cfg.Log, loading: make(chan struct{}, 1),
+		random: cfg.Random, log: cfg.Log,
 	}
 	set, err := k.store.KeySet(ctx)
 	if err != nil {
@@ -125,8 +127,8 @@ func (k *Keys) Run(ctx context.Context) {
 	}
 }
 
-// PublicKey returns a published key and the only algorithm that it may verify. A second forced
-// rotation within a [Poll] lets a key sign that other replicas do not know for up to a Poll.
+// PublicKey returns a published key and the only algorithm that it may verify. Another replica
+// can sign with a key that is not known here yet: see [Keys.Confirm].
 func (k *Keys) PublicKey(kid string) (key crypto.PublicKey, alg string, ok bool) {
 	found, ok := k.current.Load().public[kid]
 	return found.key, found.alg, ok
@@ -155,27 +157,53 @@ func (k *Keys) Refresh(ctx context.Context, atLeast int64) error {
 	if k.Version() >= atLeast {
 		return nil
 	}
+	// The first reading may have begun before that version was there.
+	for range 2 {
+		if err := k.load(ctx); err != nil || k.Version() >= atLeast {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: the key set is at version %d, and %d is needed", accounts.ErrUnavailable, k.Version(), atLeast)
+}
+
+// confirmAge is how old the set in memory may be when a token names a key that is not in it. It
+// bounds what forged tokens can make this process ask.
+const confirmAge = 50 * time.Millisecond
+
+// Confirm reads the key set unless it was read a moment ago. After two forced rotations within
+// a [Poll] another replica signs with a key that this one has not seen.
+func (k *Keys) Confirm(ctx context.Context) error {
+	if age := k.now().Sub(time.Unix(0, k.asked.Load())); 0 <= age && age < confirmAge {
+		return nil
+	}
+	return k.load(ctx)
+}
+
+// loadLimit is more than a request waits.
+const loadLimit = time.Second
+
+// load reads the key set and takes it into use. One reading serves all who wait; it is nobody's
+// own, so who leaves does not end it.
+func (k *Keys) load(ctx context.Context) error {
+	loading := k.loading.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadLimit)
+		defer cancel()
+		asked := k.now()
+		set, err := k.store.KeySet(ctx)
+		if err == nil {
+			err = k.adopt(set, asked)
+		}
+		return nil, err
+	})
 	select {
-	case k.loading <- struct{}{}:
-		defer func() { <-k.loading }()
+	case end := <-loading:
+		if end.Err != nil {
+			return fmt.Errorf("%w: refresh key set: %w", accounts.ErrUnavailable, end.Err)
+		}
+		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", accounts.ErrUnavailable, ctx.Err())
 	}
-	if k.Version() >= atLeast {
-		return nil
-	}
-	asked := k.now()
-	set, err := k.store.KeySet(ctx)
-	if err == nil {
-		err = k.adopt(set, asked)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: refresh key set: %w", accounts.ErrUnavailable, err)
-	}
-	if set.Version < atLeast {
-		return fmt.Errorf("%w: the key set is at version %d, and %d is needed", accounts.ErrUnavailable, set.Version, atLeast)
-	}
-	return nil
 }
 
 // adopt takes a set into use unless a newer one is.

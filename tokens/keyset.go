@@ -72,13 +72,21 @@ func publish(version int64, keys []StoredKey, master secret.Key, previous *publi
 	return p, nil
 }
 
-// signer signs access tokens with the active key.
+// signer signs tokens with the active key.
 type signer struct {
 	kid     string
 	header  string // encoded
 	method  jwt.SigningMethod
 	private crypto.Signer
 	longest time.Duration // no token may live longer
+}
+
+// tokenType is the typ header of what keys of the purpose sign.
+func (p Purpose) tokenType() string {
+	if p == Passports {
+		return PassportType
+	}
+	return Type
 }
 
 func newSigner(key StoredKey, kind algorithm, master secret.Key, previous *published) (*signer, error) {
@@ -95,7 +103,7 @@ func newSigner(key StoredKey, kind algorithm, master secret.Key, previous *publi
 		Alg  string `json:"alg"`
 		Type string `json:"typ"`
 		KID  string `json:"kid"`
-	}{key.Alg, Type, key.KID})
+	}{key.Alg, key.Purpose.tokenType(), key.KID})
 	if err != nil {
 		return nil, fmt.Errorf("encode header: %w", err)
 	}

@@ -17,7 +17,10 @@ const ratePerProcessor = 4000
 func defaultRate() int { return ratePerProcessor * runtime.GOMAXPROCS(0) }
 
 // ThrottledError refuses a token because the org has had its share of this second.
-type ThrottledError struct{ RetryAfter time.Duration }
+type ThrottledError struct {
+	Limit      int // tokens a second
+	RetryAfter time.Duration
+}
 
 func (e *ThrottledError) Error() string {
 	return "too many tokens for this organization: try again later"
@@ -54,7 +57,7 @@ func (t *throttle) take(org uuid.UUID, now time.Time) error {
 		return nil
 	}
 	reservation.CancelAt(now)
-	return &ThrottledError{RetryAfter: wait}
+	return &ThrottledError{Limit: t.perSecond, RetryAfter: wait}
 }
 
 func (t *throttle) bucket(org uuid.UUID, now time.Time) *rate.Limiter {

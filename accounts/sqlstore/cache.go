@@ -21,10 +21,6 @@ type cacheKey struct {
 	hash   bool
 }
 
-func hashKey(h accounts.Hash) cacheKey {
-	return cacheKey{name: string(h.Sum), number: h.Pepper, hash: true}
-}
-
 // cache holds what was read since one epoch began and forgets all of it when the next one
 // does. It knows nothing of what was not found.
 type cache struct {

@@ -2,6 +2,10 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -12,6 +16,19 @@ import (
 // AuditEvents implements [accounts.EvidenceReader].
 func (r reader) AuditEvents(ctx context.Context, q audit.Query) ([]audit.Event, error) {
 	return audit.Find(ctx, r.db, q)
+}
+
+// DeletedAt implements [accounts.EvidenceReader].
+func (r reader) DeletedAt(ctx context.Context, orgID, accountID uuid.UUID) (when time.Time, err error) {
+	err = r.db.QueryRowContext(ctx, "SELECT deleted_at FROM tombstones WHERE org_id = $1 AND object_id = $2",
+		idText(orgID), accountID).Scan(at(&when))
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, &accounts.NotFoundError{What: accounts.WhatAccount}
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look for a deleted account: %w", err)
+	}
+	return when, nil
 }
 
 // Receipt implements [accounts.EvidenceReader].
@@ -25,15 +42,11 @@ func (r reader) Receipt(ctx context.Context, actor uuid.UUID, key string) (audit
 
 // Record implements [accounts.EvidenceWriter].
 func (t *tx) Record(ctx context.Context, event audit.Event) error {
-	err := t.atomic(ctx, func() error { return audit.Append(ctx, t.db, event.By(t.actor)) })
-	if err != nil {
-		return refused("record", err)
-	}
 	t.events++
-	return nil
+	return t.outcome("record", audit.Append(ctx, t.db, event.By(t.actor)))
 }
 
 // KeepReceipt implements [accounts.EvidenceWriter].
 func (t *tx) KeepReceipt(ctx context.Context, receipt audit.Receipt) error {
-	return audit.Keep(ctx, t.db, receipt)
+	return t.outcome("receipt", audit.Keep(ctx, t.db, receipt))
 }

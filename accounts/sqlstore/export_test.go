@@ -1,17 +1,15 @@
 package sqlstore
 
 import (
-	"fmt"
-
 	"github.com/signet-issuer/signet/accounts"
 )
 
 // MaxCached shows the bound of the cache to its tests.
 const MaxCached = maxCached
 
-// StandingStatements shows the hot statements to tests of their plans.
-func StandingStatements() map[string]string {
-	return map[string]string{"by secret": fmt.Sprintf(bySecret, "$1, $2"), "by client": byClient}
+// StandingStatements shows the hot statements, for n keys, to tests of their plans.
+func StandingStatements(n int) map[string]string {
+	return map[string]string{"by secret": bySecretStatement(n), "by client": byClientStatement(n)}
 }
 
 // Cache shows the cache to its tests.

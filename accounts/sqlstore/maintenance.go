@@ -31,6 +31,9 @@ func Reseal(ctx context.Context, tx *sqldb.Tx, label func(number int64) string,
 // RaiseAllGens raises the gen of every org, so that no token issued before is active. Orgs
 // get a new version, as an update in progress would write the old gen back.
 func RaiseAllGens(ctx context.Context, tx *sqldb.Tx, by int64) error {
+	if err := tx.AllowSlow(ctx); err != nil {
+		return err
+	}
 	if _, err := tx.ExecContext(ctx, "UPDATE orgs SET gen = gen + $1, version = version + 1", by); err != nil {
 		return fmt.Errorf("raise gens: %w", err)
 	}

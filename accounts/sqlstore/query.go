@@ -17,47 +17,30 @@ type row interface{ Scan(dest ...any) error }
 
 // noun says how objects of one kind are read.
 type noun[T any] struct {
+	what    string // as [accounts.NotFoundError] names it
 	table   string // with its alias, enough to count
 	joins   string
 	alias   string
 	columns string
 	scan    func(row) (T, error)
+	total   string // reads how many there are in all, where that is kept; empty: they are counted
 }
 
 func (n noun[T]) statement(where string) string {
 	return "SELECT " + n.columns + " FROM " + n.table + " " + n.joins + " WHERE " + where
 }
 
-// one reads the only object that matches, or answers [accounts.ErrNotFound].
+// one reads the only object that matches, or answers an [accounts.NotFoundError].
 func (n noun[T]) one(ctx context.Context, r reader, where string, args ...any) (T, error) {
 	object, err := n.scan(r.db.QueryRowContext(ctx, n.statement(where), args...))
 	if errors.Is(err, sql.ErrNoRows) {
-		err = accounts.ErrNotFound
+		err = &accounts.NotFoundError{What: n.what}
 	}
 	if err != nil {
 		var none T
 		return none, fmt.Errorf("read from %s: %w", n.table, err)
 	}
 	return object, nil
-}
-
-// page reads one page of what matches, and how many match in all.
-func (n noun[T]) page(ctx context.Context, r reader, q accounts.Query, where string, args ...any) ([]T, int, error) {
-	if q.Search != "" {
-		args = append(args, "%"+escapeLike(strings.ToLower(q.Search))+"%")
-		where += fmt.Sprintf(` AND %s.search_text LIKE $%d ESCAPE '\'`, n.alias, len(args))
-	}
-	var total int
-	count := "SELECT count(*) FROM " + n.table + " WHERE " + where
-	if err := r.db.QueryRowContext(ctx, count, args...).Scan(&total); err != nil {
-		return nil, 0, fmt.Errorf("count %s: %w", n.table, err)
-	}
-	where += fmt.Sprintf(" ORDER BY %[1]s.created_at, %[1]s.id LIMIT $%[2]d OFFSET $%[3]d", n.alias, len(args)+1, len(args)+2)
-	list, err := collect(ctx, r, n.scan, n.statement(where), append(args, max(q.Limit, 0), max(q.Offset, 0))...)
-	if err != nil {
-		return nil, 0, fmt.Errorf("list %s: %w", n.table, err)
-	}
-	return list, total, nil
 }
 
 // collect reads every row of a statement. It never returns nil without an error.

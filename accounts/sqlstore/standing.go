@@ -1,25 +1,23 @@
 package sqlstore
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/google/uuid"
 
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/authz"
 )
 
+// The two ways to a standing. The key under which a row was asked for comes first in it, so
+// that it is known whose row it is that cannot be read.
 const (
-	standingColumns = `SELECT o.id, o.slug, o.disabled,
+	standingColumns = `
+			o.id, o.slug, o.disabled,
 			(SELECT string_agg(x.audience, ' ') FROM org_audiences x WHERE x.org_id = o.id), o.default_audience,
 			a.id, a.slug, a.disabled, a.scopes, a.token_lifetime,
 			c.id, c.client_id, c.kind, c.scopes, c.disabled, c.expires_at, c.allowed_cidrs,
-			s.id, s.seq, s.expires_at, s.hash, s.pepper,
+			s.id, s.seq, s.gen, s.created_at, s.expires_at,
 			(SELECT r.permissions FROM roles r WHERE r.org_id = a.org_id AND r.slug = a.role),
 			(SELECT string_agg(r.permissions, ' ') FROM group_members m
 				JOIN group_roles x ON x.group_id = m.group_id
@@ -32,106 +30,107 @@ const (
 		JOIN service_accounts a ON a.id = c.account_id
 		JOIN orgs o ON o.id = a.org_id`
 
-	bySecret = standingColumns + `
+	bySecret = "SELECT s.hash, s.pepper, " + standingColumns + `
 		FROM secrets s JOIN credentials c ON c.id = s.credential_id` + standingOwners + `
 		WHERE s.hash IN (%s)`
 
-	byClient = standingColumns + `
-		FROM credentials c` + standingOwners + `
-		LEFT JOIN secrets s ON s.credential_id = c.id AND s.seq = $2
-		WHERE c.client_id = $1`
+	byClient = "SELECT v.column1, v.column2, " + standingColumns + `
+		FROM (%s) v JOIN credentials c ON c.client_id = v.column1` + standingOwners + `
+		LEFT JOIN secrets s ON s.credential_id = c.id AND s.seq = v.column2
+		WHERE v.column2 = 0 OR s.id IS NOT NULL`
 )
 
-// found is a standing with the hash that led to it.
-type found struct {
-	standing accounts.Standing
-	hash     accounts.Hash
-}
+func bySecretStatement(n int) string { return fmt.Sprintf(bySecret, places(1, n)) }
 
-func scanStanding(r row) (found, error) {
-	var f found
-	var ofRole, ofGroups authz.Set
-	s := &f.standing
-	err := r.Scan(&s.OrgID, &s.OrgSlug, &s.OrgDisabled, words(&s.Audiences), &s.DefaultAudience,
-		&s.AccountID, &s.AccountSlug, &s.AccountDisabled, set(&s.AccountScopes), inSeconds(&s.TokenLifetime),
-		&s.CredentialID, &s.ClientID, &s.Kind, set(&s.CredentialScopes), &s.CredentialDisabled, at(&s.CredentialExpiresAt),
-		prefixes(&s.AllowedCIDRs), &s.SecretID, number(&s.SecretSeq), at(&s.SecretExpiresAt), &f.hash.Sum, number(&f.hash.Pepper),
-		set(&ofRole), set(&ofGroups), &s.Gen, number(&s.KeySetVersion))
-	s.RolePermissions = ofRole.Union(ofGroups)
-	return f, err
-}
+func byClientStatement(n int) string { return fmt.Sprintf(byClient, valueRows(n, "TEXT", "BIGINT")) }
 
 // StandingBySecret implements [accounts.Store]. Its result is shared: treat it as constant.
 func (s *Store) StandingBySecret(ctx context.Context, hashes []accounts.Hash) (accounts.Standing, error) {
-	if len(hashes) == 0 {
-		return accounts.Standing{}, accounts.ErrNotFound
-	}
 	keys := make([]cacheKey, len(hashes))
 	for i, hash := range hashes {
-		keys[i] = hashKey(hash)
+		keys[i] = cacheKey{name: string(hash.Sum), number: hash.Pepper, hash: true}
 	}
-	return s.cached(keys, func() (accounts.Standing, cacheKey, error) {
-		places, args := make([]string, len(hashes)), make([]any, len(hashes))
-		for i, hash := range hashes {
-			places[i], args[i] = fmt.Sprintf("$%d", i+1), hash.Sum
-		}
-		rows, err := s.standings(ctx, fmt.Sprintf(bySecret, strings.Join(places, ", ")), args...)
-		if err != nil {
-			return accounts.Standing{}, cacheKey{}, err
-		}
-		for _, f := range rows {
-			if slices.ContainsFunc(hashes, func(h accounts.Hash) bool {
-				return h.Pepper == f.hash.Pepper && bytes.Equal(h.Sum, f.hash.Sum)
-			}) {
-				return f.standing, hashKey(f.hash), nil
-			}
-		}
-		return accounts.Standing{}, cacheKey{}, accounts.ErrNotFound
-	})
+	return s.standing(ctx, s.bySecret, keys)
 }
 
 // StandingByClient implements [accounts.Store]. Its result is shared: treat it as constant.
 func (s *Store) StandingByClient(ctx context.Context, clientID string, seq int64) (accounts.Standing, error) {
-	key := cacheKey{name: clientID, number: seq}
-	return s.cached([]cacheKey{key}, func() (accounts.Standing, cacheKey, error) {
-		rows, err := s.standings(ctx, byClient, clientID, seq)
-		if err != nil {
-			return accounts.Standing{}, cacheKey{}, err
-		}
-		if len(rows) == 0 || (seq != 0 && rows[0].standing.SecretID == uuid.Nil) {
-			return accounts.Standing{}, cacheKey{}, accounts.ErrNotFound
-		}
-		return rows[0].standing, key, nil
-	})
+	return s.standing(ctx, s.byClient, []cacheKey{{name: clientID, number: seq}})
 }
 
-// cached answers from the cache when any key is there and current, else reads. What was
-// read counts only for the epoch that was current before the reading began.
-func (s *Store) cached(keys []cacheKey, read func() (accounts.Standing, cacheKey, error)) (accounts.Standing, error) {
-	if s.cache == nil {
-		standing, _, err := read()
-		return standing, err
+// standing answers what is found under the first of the keys that leads anywhere, from the
+// cache when it is there and current. What is read counts for the epoch that was current before.
+func (s *Store) standing(ctx context.Context, find lookup, keys []cacheKey) (accounts.Standing, error) {
+	var epoch uint64
+	if s.cache != nil {
+		epoch = s.db.Epoch()
+		if known, ok := s.cache.get(epoch, keys); ok {
+			return known, nil
+		}
 	}
-	epoch := s.db.Epoch()
-	if standing, ok := s.cache.get(epoch, keys); ok {
-		return standing, nil
-	}
-	standing, key, err := read()
+	found, err := find(ctx, keys)
 	if err != nil {
-		return accounts.Standing{}, err
+		return accounts.Standing{}, fmt.Errorf("read standing: %w", err)
 	}
-	s.cache.put(epoch, key, standing)
-	return standing, nil
+	for _, key := range keys {
+		row, ok := found[key]
+		if !ok {
+			continue
+		}
+		if row.err != nil {
+			return accounts.Standing{}, fmt.Errorf("read standing: %w", row.err)
+		}
+		if s.cache != nil {
+			s.cache.put(epoch, key, row.standing)
+		}
+		return row.standing, nil
+	}
+	return accounts.Standing{}, accounts.ErrNotFound
 }
 
-func (s *Store) standings(ctx context.Context, query string, args ...any) (list []found, err error) {
-	err = s.db.Each(ctx, func(rows *sql.Rows) error {
-		f, err := scanStanding(rows)
-		list = append(list, f)
-		return err
+// readBySecret is a [lookup]. A stored hash counts only under the pepper that was asked for with it.
+func (s *Store) readBySecret(ctx context.Context, keys []cacheKey) (answers, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	args := make([]any, padded(len(keys)))
+	for i := range args {
+		args[i] = []byte(keys[min(i, len(keys)-1)].name)
+	}
+	return s.standings(ctx, true, bySecretStatement(len(args)), args...)
+}
+
+// readByClient is a [lookup].
+func (s *Store) readByClient(ctx context.Context, keys []cacheKey) (answers, error) {
+	args := make([]any, 0, 2*padded(len(keys)))
+	for _, key := range keys {
+		args = append(args, key.name, key.number)
+	}
+	for len(args) < cap(args) {
+		args = append(args, "", 0) // nobody's client id
+	}
+	return s.standings(ctx, false, byClientStatement(len(args)/2), args...)
+}
+
+// standings reads rows. One that cannot be read is an answer too, and keeps no other from being read.
+func (s *Store) standings(ctx context.Context, hash bool, query string, args ...any) (answers, error) {
+	found := answers{}
+	err := s.db.Each(ctx, func(rows *sql.Rows) error {
+		key := cacheKey{hash: hash}
+		standing, err := scanStanding(rows, &key)
+		found[key] = answer{standing, err}
+		return nil
 	}, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read standing: %w", translate(err))
-	}
-	return list, nil
+	return found, translate(err)
+}
+
+func scanStanding(r row, key *cacheKey) (s accounts.Standing, err error) {
+	var ofRole, ofGroups authz.Set
+	err = r.Scan(&key.name, &key.number, &s.OrgID, &s.OrgSlug, &s.OrgDisabled, words(&s.Audiences), &s.DefaultAudience,
+		&s.AccountID, &s.AccountSlug, &s.AccountDisabled, set(&s.AccountScopes), inSeconds(&s.TokenLifetime),
+		&s.CredentialID, &s.ClientID, &s.Kind, set(&s.CredentialScopes), &s.CredentialDisabled, at(&s.CredentialExpiresAt),
+		prefixes(&s.AllowedCIDRs), &s.SecretID, number(&s.SecretSeq), number(&s.SecretGen), at(&s.SecretCreatedAt), at(&s.SecretExpiresAt),
+		set(&ofRole), set(&ofGroups), &s.Gen, number(&s.KeySetVersion))
+	s.RolePermissions = ofRole.Union(ofGroups)
+	return s, err
 }

@@ -12,8 +12,10 @@ import (
 
 // Store implements [accounts.Store]. It is safe for concurrent use.
 type Store struct {
-	db    *sqldb.DB
-	cache *cache // nil without [WithCache]
+	db       *sqldb.DB
+	cache    *cache // nil without [WithCache]
+	bySecret lookup
+	byClient lookup
 }
 
 var (
@@ -29,9 +31,19 @@ type Option func(*Store)
 // process writes to the database.
 func WithCache() Option { return func(s *Store) { s.cache = newCache() } }
 
+// WithBatching lets concurrent reads of standings share statements, which pays where each is
+// a round trip.
+func WithBatching() Option {
+	return func(s *Store) {
+		s.bySecret = (&batches{lookup: s.readBySecret}).find
+		s.byClient = (&batches{lookup: s.readByClient}).find
+	}
+}
+
 // New returns a Store on a migrated database, which stays the caller's to close.
 func New(db *sqldb.DB, options ...Option) *Store {
 	s := &Store{db: db}
+	s.bySecret, s.byClient = s.readBySecret, s.readByClient
 	for _, option := range options {
 		option(s)
 	}
@@ -49,6 +61,9 @@ func (s *Store) Write(ctx context.Context, actor authz.Principal, fn func(accoun
 		t := &tx{reader: reader{db}, actor: actor}
 		if err := fn(t); err != nil {
 			return err
+		}
+		if t.failed != nil {
+			return t.failed
 		}
 		if t.events != 1 {
 			return fmt.Errorf("a write must record exactly one audit event, this one recorded %d", t.events)
@@ -73,24 +88,7 @@ type tx struct {
 	reader
 	actor  authz.Principal
 	events int
-}
-
-// atomic makes fn all or nothing even when the caller goes on after its error, and keeps a
-// violated constraint from spoiling the whole transaction.
-func (t *tx) atomic(ctx context.Context, fn func() error) error {
-	if _, err := t.db.ExecContext(ctx, "SAVEPOINT method"); err != nil {
-		return err
-	}
-	err := fn()
-	if err != nil {
-		if _, failed := t.db.ExecContext(ctx, "ROLLBACK TO SAVEPOINT method"); failed != nil {
-			return fmt.Errorf("undo a refused statement: %w", failed)
-		}
-	}
-	if _, failed := t.db.ExecContext(ctx, "RELEASE SAVEPOINT method"); failed != nil {
-		return failed
-	}
-	return err
+	failed error // the first error of a writing method
 }
 
 // exec runs a statement.
@@ -112,16 +110,22 @@ func (t *tx) execSome(ctx context.Context, none error, query string, args ...any
 	return err
 }
 
-// refused reads the violation of a constraint: a name is taken, or what the object refers
-// to does not exist.
-func refused(what string, err error) error {
+// outcome is what a writing method answers. A violated constraint says that a name is taken,
+// or that what the object refers to does not exist. Any error ends the write: PostgreSQL goes
+// on after none, and a method of several statements may be half done.
+func (t *tx) outcome(what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case sqldb.IsUnique(err):
-		return fmt.Errorf("%s: %w", what, accounts.ErrExists)
+		err = fmt.Errorf("%s: %w", what, accounts.ErrExists)
 	case sqldb.IsForeignKey(err):
-		return fmt.Errorf("%s refers to what is %w", what, accounts.ErrNotFound)
+		err = fmt.Errorf("%s refers to what is %w", what, accounts.ErrNotFound)
+	default:
+		err = fmt.Errorf("%s: %w", what, err)
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	if t.failed == nil {
+		t.failed = err
+	}
+	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/accounts/sqlstore"
-	"github.com/signet-issuer/signet/accounts/storetest"
 	"github.com/signet-issuer/signet/authz"
 	"github.com/signet-issuer/signet/internal/audit"
 	"github.com/signet-issuer/signet/internal/sqldb"
@@ -22,44 +20,6 @@ var (
 	start = time.Date(2026, 11, 22, 10, 11, 12, 345_678_000, time.UTC)
 	admin = authz.Principal{System: true, Subject: "sa:system:admin", CorrelationID: "c-1", Source: "192.0.2.1"}
 )
-
-func openDB(t *testing.T) *sqldb.DB {
-	t.Helper()
-	return openSynced(t, sqldb.Normal)
-}
-
-func openSynced(t *testing.T, sync sqldb.Synchronous) *sqldb.DB {
-	t.Helper()
-	db, err := sqldb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "signet.db"), sync)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context(), sqldb.Migrations); err != nil {
-		t.Fatal(err)
-	}
-	err = db.Write(t.Context(), func(tx *sqldb.Tx) error {
-		_, err := tx.ExecContext(t.Context(), "UPDATE key_set SET version = $1", storetest.KeySetVersion)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return db
-}
-
-func TestStore(t *testing.T) {
-	t.Run("plain", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) accounts.Store { return sqlstore.New(openDB(t)) })
-	})
-	t.Run("cached", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) accounts.Store { return sqlstore.New(openDB(t), sqlstore.WithCache()) })
-	})
-}
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
@@ -115,7 +75,7 @@ func (c client) insert(ctx context.Context, tx accounts.Tx) error {
 	return nil
 }
 
-func stored(t *testing.T, store accounts.Store, name string) client {
+func stored(t testing.TB, store accounts.Store, name string) client {
 	t.Helper()
 	c := newClient(name)
 	if err := write(t.Context(), store, func(tx accounts.Tx) error { return c.insert(t.Context(), tx) }); err != nil {
@@ -124,9 +84,10 @@ func stored(t *testing.T, store accounts.Store, name string) client {
 	return c
 }
 
-func TestClosedDatabaseIsUnavailable(t *testing.T) {
-	db := openDB(t)
-	store := sqlstore.New(db, sqlstore.WithCache())
+func TestClosedDatabaseIsUnavailable(t *testing.T) { onEach(t, testClosed) }
+
+func testClosed(t *testing.T, db *sqldb.DB) {
+	store := sqlstore.New(db, sqlstore.WithCache(), sqlstore.WithBatching())
 	c := stored(t, store, "acme")
 	ctx := t.Context()
 	if err := db.Close(); err != nil {
@@ -149,36 +110,10 @@ func TestClosedDatabaseIsUnavailable(t *testing.T) {
 	}
 }
 
-// One bad row must not take others down with it, nor the process.
-func TestF20_BadRowsFailAlone(t *testing.T) {
-	db := openDB(t)
-	store := sqlstore.New(db)
-	bad, good := stored(t, store, "bad"), stored(t, store, "good")
-	ctx := t.Context()
-	for _, statement := range []string{
-		"UPDATE credentials SET allowed_cidrs = 'everywhere' WHERE client_id = 'bad'",
-		"UPDATE credentials SET allowed_cidrs = '', expires_at = 'soon' WHERE client_id = 'bad'",
-		"UPDATE credentials SET expires_at = NULL, account_id = account_id, disabled = 'maybe' WHERE client_id = 'bad'",
-	} {
-		err := db.Write(ctx, func(tx *sqldb.Tx) error {
-			_, err := tx.ExecContext(ctx, statement)
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := store.StandingBySecret(ctx, []accounts.Hash{bad.hash}); err == nil || errors.Is(err, accounts.ErrNotFound) {
-			t.Errorf("after %s: %v, %v", statement, got, err)
-		}
-		if _, err := store.StandingBySecret(ctx, []accounts.Hash{good.hash}); err != nil {
-			t.Errorf("the good one after %s: %v", statement, err)
-		}
-	}
-}
-
 // Rotation makes and deletes secrets for ever; what stays of them must not grow.
-func TestLastUsesOfTheDeadAreOneRow(t *testing.T) {
-	db := openDB(t)
+func TestLastUsesOfTheDeadAreOneRow(t *testing.T) { onEach(t, testLastUsesOfTheDead) }
+
+func testLastUsesOfTheDead(t *testing.T, db *sqldb.DB) {
 	store := sqlstore.New(db)
 	c := stored(t, store, "acme")
 	ctx := t.Context()

@@ -79,18 +79,18 @@ func testChangedCredential(t *testing.T, s *suite, w *world, bare accounts.Crede
 	}.check(t, s, changed)
 
 	cleared := bare
-	cleared.ID, cleared.ClientID, cleared.Kind = w.credential.ID, w.credential.ClientID, w.credential.Kind
+	cleared.ID, cleared.ClientID, cleared.Kind, cleared.Shape = w.credential.ID, w.credential.ClientID, w.credential.Kind, w.credential.Shape
 	cleared.Version, cleared.Stamp = changed.Version+1, changed.Stamp
 	s.write(t, func(tx accounts.Tx) error { return tx.UpdateCredential(t.Context(), cleared) })
 	cleared.Version, cleared.LastUse = cleared.Version+1, w.credential.LastUse
 	same(t, "cleared", cleared, read(t, s, getCredential(t, w.credential)))
 }
 
-func testPrimary(t *testing.T, s *suite) {
+func testMain(t *testing.T, s *suite) {
 	ctx := t.Context()
 	w, other := newWorld(t, s, "acme"), newWorld(t, s, "globe")
 	primary := func(account uuid.UUID) func(accounts.Reader) (accounts.Credential, error) {
-		return func(r accounts.Reader) (accounts.Credential, error) { return r.PrimaryCredential(ctx, account) }
+		return func(r accounts.Reader) (accounts.Credential, error) { return r.MainCredential(ctx, account, "") }
 	}
 	second := newCredential(w.account, "second")
 	s.refuse(t, "two primary ones", accounts.ErrExists, func(tx accounts.Tx) error { return tx.InsertCredential(ctx, second) })
@@ -109,6 +109,34 @@ func testPrimary(t *testing.T, s *suite) {
 	absent(t, s, "after its deletion", primary(w.account.ID))
 	absent(t, s, "of an absent account", primary(newID()))
 	same(t, "of another account", other.credential, read(t, s, primary(other.account.ID)))
+	testMainOfAKind(t, s, other)
+}
+
+// testMainOfAKind has the account of w, whose primary credential is a token, with others of its kind.
+func testMainOfAKind(t *testing.T, s *suite, w *world) {
+	t.Helper()
+	main := func(kind accounts.Kind) func(accounts.Reader) (accounts.Credential, error) {
+		return func(r accounts.Reader) (accounts.Credential, error) {
+			return r.MainCredential(t.Context(), w.account.ID, kind)
+		}
+	}
+	absent(t, s, "of a kind that it has none of", main(accounts.KindSecret))
+	older, newer := newCredential(w.account, "older"), newCredential(w.account, "newer")
+	older.Primary, newer.Primary = false, false
+	token := older
+	token.ID, token.ClientID, token.Kind = newID(), "second-token", accounts.KindToken
+	token.ExpiresAt = start.Add(2000 * time.Hour)
+	for _, c := range []accounts.Credential{newer, older, token} {
+		s.write(t, func(tx accounts.Tx) error { return tx.InsertCredential(t.Context(), c) })
+	}
+	same(t, "the oldest secret", older, read(t, s, main(accounts.KindSecret)))
+	same(t, "the primary token", w.credential, read(t, s, main(accounts.KindToken)))
+	same(t, "end of the primary token", w.credential.ExpiresAt, read(t, s, getAccount(t, w.account)).TokenExpiresAt)
+	s.write(t, func(tx accounts.Tx) error { return tx.DeleteCredential(t.Context(), w.account.ID, w.credential.ID) })
+	same(t, "the other token", token, read(t, s, main(accounts.KindToken)))
+	same(t, "end of the other token", token.ExpiresAt, read(t, s, getAccount(t, w.account)).TokenExpiresAt)
+	s.write(t, func(tx accounts.Tx) error { return tx.DeleteCredential(t.Context(), w.account.ID, token.ID) })
+	same(t, "without a token", time.Time{}, read(t, s, getAccount(t, w.account)).TokenExpiresAt)
 }
 
 func testSecrets(t *testing.T, s *suite) {

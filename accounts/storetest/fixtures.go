@@ -56,7 +56,10 @@ func newRole(org accounts.Org, slug string) accounts.Role {
 }
 
 func newGroup(org accounts.Org, name string) accounts.Group {
-	return accounts.Group{ID: newID(), OrgID: org.ID, Name: name, Version: 4, Stamp: newStamp()}
+	return accounts.Group{
+		ID: newID(), OrgID: org.ID, Name: name, Description: "Grüppchen\n" + name,
+		Tags: []accounts.Tag{{Name: "stufe", Value: "1"}}, Version: 4, Stamp: newStamp(),
+	}
 }
 
 func newAccount(org accounts.Org, slug string) accounts.ServiceAccount {
@@ -70,7 +73,7 @@ func newAccount(org accounts.Org, slug string) accounts.ServiceAccount {
 
 func newCredential(account accounts.ServiceAccount, clientID string) accounts.Credential {
 	return accounts.Credential{
-		ID: newID(), AccountID: account.ID, OrgID: account.OrgID, ClientID: clientID, Kind: accounts.KindSecret,
+		ID: newID(), AccountID: account.ID, OrgID: account.OrgID, ClientID: clientID, Kind: accounts.KindSecret, Shape: accounts.Prefixed,
 		Name: "Schlüssel " + clientID, Description: "für " + clientID, Scopes: authz.MustSet("a:x", "b:*"),
 		AllowedCIDRs: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
 		ExpiresAt:    start.Add(1000 * time.Hour), Disabled: true, Primary: true, LastSeq: 1, Gen: 100, Version: 8, Stamp: newStamp(),
@@ -79,7 +82,7 @@ func newCredential(account accounts.ServiceAccount, clientID string) accounts.Cr
 
 func newSecret(credential accounts.Credential, seq int64) accounts.Secret {
 	return accounts.Secret{
-		ID: newID(), CredentialID: credential.ID, Seq: seq, Hint: "wxyz",
+		ID: newID(), CredentialID: credential.ID, Seq: seq, Hint: "wxyz", Gen: 17,
 		CreatedAt: newStamp().CreatedAt, ExpiresAt: start.Add(500 * time.Hour),
 	}
 }
@@ -132,10 +135,11 @@ func newWorld(t *testing.T, s *suite, slug string) *world {
 	w := &world{org: newOrg(slug)}
 	w.role, w.extra = newRole(w.org, "worker"), newRole(w.org, "extra")
 	w.group = newGroup(w.org, "Grüppe "+slug)
-	w.group.Roles = []string{w.extra.Slug, w.role.Slug}
+	w.group.Roles, w.group.RoleIDs = []string{w.extra.Slug, w.role.Slug}, []uuid.UUID{w.role.ID, w.extra.ID}
 	w.account = newAccount(w.org, "bot")
 	w.account.Role, w.account.Groups = w.role.Slug, []uuid.UUID{w.group.ID}
 	w.credential = newCredential(w.account, "client-"+slug)
+	w.credential.Kind = accounts.KindToken // so that the account has an end of its token
 	w.pepper = newPepper(int64(counter.Add(1)))
 	w.secret = newSecret(w.credential, 1)
 	w.hash = newHash(w.secret, w.pepper.Number)
@@ -145,6 +149,7 @@ func newWorld(t *testing.T, s *suite, slug string) *world {
 		t.Fatal(err)
 	}
 	w.group.Members, w.group.Version = []uuid.UUID{w.account.ID}, w.group.Version+1
+	w.account.TokenExpiresAt = w.credential.ExpiresAt
 	w.secret.LastUse, w.credential.LastUse, w.account.LastUse = lastUse(w.use), lastUse(w.use), lastUse(w.use)
 	w.check(t, s)
 	return w

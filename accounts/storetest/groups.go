@@ -27,7 +27,8 @@ func testGroups(t *testing.T, s *suite) {
 	second := newAccount(w.org, "second")
 	s.write(t, func(tx accounts.Tx) error { return tx.InsertAccount(ctx, second) })
 	changed := w.group
-	changed.Name, changed.Roles = "Neu", []string{"extra"}
+	changed.Name, changed.Roles, changed.RoleIDs = "Neu", []string{"extra"}, []uuid.UUID{w.extra.ID}
+	changed.Description, changed.Tags = "anders", []accounts.Tag{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}
 	changed.Members = []uuid.UUID{w.account.ID, second.ID}
 	changed.UpdatedAt, changed.UpdatedBy = newStamp().UpdatedAt, "sa:system:else"
 	versioned[accounts.Group]{
@@ -42,7 +43,7 @@ func testGroups(t *testing.T, s *suite) {
 	mixed.Members = []uuid.UUID{second.ID, w.account.ID, second.ID}
 	mixed.Roles = []string{"worker", "extra", "worker"}
 	s.write(t, func(tx accounts.Tx) error { return tx.UpdateGroup(ctx, mixed) })
-	changed.Version, changed.Roles = changed.Version+1, []string{"extra", "worker"}
+	changed.Version, changed.Roles, changed.RoleIDs = changed.Version+1, []string{"extra", "worker"}, w.group.RoleIDs
 	same(t, "written in disorder", changed, read(t, s, getGroup(t, w.group)))
 
 	s.refuse(t, "update of the absent", accounts.ErrConflict, func(tx accounts.Tx) error { return tx.UpdateGroup(ctx, stray) })

@@ -11,7 +11,7 @@ import (
 func TestZeroFieldsAreFound(t *testing.T) {
 	got := zeroFields(reflect.ValueOf(accounts.Secret{Seq: 1}), "Secret")
 	want := []string{
-		"Secret.ID", "Secret.CredentialID", "Secret.Hint", "Secret.CreatedAt", "Secret.ExpiresAt",
+		"Secret.ID", "Secret.CredentialID", "Secret.Hint", "Secret.Gen", "Secret.CreatedAt", "Secret.ExpiresAt",
 		"Secret.LastUse.At", "Secret.LastUse.Addr", "Secret.LastUse.UserAgent",
 	}
 	if !slices.Equal(got, want) {

@@ -69,7 +69,7 @@ func testAccounts(t *testing.T, s *suite) {
 	cleared := bare
 	cleared.ID, cleared.Slug, cleared.Version, cleared.Stamp = w.account.ID, "bot", changed.Version+1, changed.Stamp
 	s.write(t, func(tx accounts.Tx) error { return tx.UpdateAccount(ctx, cleared) })
-	cleared.Version, cleared.LastUse = cleared.Version+1, w.account.LastUse
+	cleared.Version, cleared.LastUse, cleared.TokenExpiresAt = cleared.Version+1, w.account.LastUse, w.account.TokenExpiresAt
 	same(t, "cleared", cleared, read(t, s, getAccount(t, w.account)))
 	s.refuse(t, "update of the absent", accounts.ErrConflict, func(tx accounts.Tx) error { return tx.UpdateAccount(ctx, stray) })
 }
@@ -81,7 +81,13 @@ func testDeletedAccounts(t *testing.T, s *suite) {
 		return tx.DeleteAccount(ctx, other.org.ID, w.account.ID, start)
 	})
 	w.check(t, s)
+	deleted := func(org accounts.Org) func(accounts.Reader) (time.Time, error) {
+		return func(r accounts.Reader) (time.Time, error) { return r.DeletedAt(ctx, org.ID, w.account.ID) }
+	}
+	absent(t, s, "its deletion, before", deleted(w.org))
 	s.write(t, func(tx accounts.Tx) error { return tx.DeleteAccount(ctx, w.org.ID, w.account.ID, start) })
+	same(t, "its deletion", start, read(t, s, deleted(w.org)))
+	absent(t, s, "its deletion, elsewhere", deleted(other.org))
 	absent(t, s, "the account", getAccount(t, w.account))
 	absent(t, s, "its credential", getCredential(t, w.credential))
 	noStanding(t, s, "of its secret", w)

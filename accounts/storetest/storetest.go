@@ -37,12 +37,16 @@ func Run(t *testing.T, open func(t *testing.T) accounts.Store) {
 		{"CredentialsOfOwners", testOwnersCredentials},
 		{"Quota", testQuota},
 		{"Credentials", testCredentials},
-		{"PrimaryCredential", testPrimary},
+		{"MainCredential", testMain},
 		{"Secrets", testSecrets},
 		{"Peppers", testPeppers},
 		{"TestI33_OthersLookAbsent", testTenancy},
 		{"Search", testSearch},
 		{"Pages", testPages},
+		{"Cursors", testCursors},
+		{"CursorsOfEveryList", testCursorsOfAll},
+		{"TakenNames", testTaken},
+		{"NotFoundNamesWhat", testNotFound},
 		{"TestI46_LastUse", testLastUse},
 		{"TestI46_LastUseOutlivesItsSecret", testLastUseFolds},
 		{"TestI46_UsesOfWhatIsGone", testStrayUses},
@@ -136,8 +140,8 @@ type page[T any] struct {
 	Total int
 }
 
-func paged[T any](list []T, total int, err error) (page[T], error) {
-	return page[T]{list, total}, err
+func paged[T any](list []T, at accounts.Page, err error) (page[T], error) {
+	return page[T]{list, at.Total}, err
 }
 
 // all selects everything that a test makes.

@@ -16,8 +16,9 @@ func newBootstrapCommand(settings *settings) *cobra.Command {
 		Use:   "bootstrap",
 		Short: "Make the first administrator",
 		Long: `Makes an administrator: a service account of the organization "system" with the role
-owner. It needs no running server; it makes the data directory, the master key and the
-schema when they are not there. The answer is printed once and cannot be read again.`,
+owner. It needs no running server; it makes the schema when it is not there and, in the
+embedded mode, the data directory and the master key. The answer is printed once and
+cannot be read again.`,
 		Example: `  signet bootstrap > admin.json
   signet bootstrap --new                  # one more, when the first secret is lost`,
 		Args: cobra.NoArgs,

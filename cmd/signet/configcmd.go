@@ -18,15 +18,20 @@ func newConfigCommand(settings *settings) *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and name every problem",
-		Long:  "Checks flags, environment and file, names every problem at once and exits 1 if there is one.\n\n" + variables(),
+		Long: "Checks flags, environment and file, names every problem at once and exits 1 if there is one.\n" +
+			"Notes are no problems, but may not be what you mean.\n\n" + variables(),
 		Example: `  signet config check
   signet config check --config /etc/signet.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := settings.load(nil); err != nil {
+			cfg, err := settings.load(nil)
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
+			for _, note := range cfg.Notes() {
+				cmd.PrintErrln("note:", note.Error())
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
 			return err
 		},
 	})

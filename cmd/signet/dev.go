@@ -54,8 +54,8 @@ func makeDevOrg(ctx context.Context, service *accounts.Service, by authz.Princip
 		return err
 	}
 	for _, account := range []accounts.NewAccount{
-		{Slug: devAgent, Name: "Demo agent", Role: devRole, WithCredential: true},
-		{Slug: devAdmin, Name: "Demo administrator", Role: accounts.RoleAdmin, WithCredential: true},
+		{Slug: devAgent, Name: "Demo agent", Role: devRole, Credential: &accounts.FirstCredential{}},
+		{Slug: devAdmin, Name: "Demo administrator", Role: accounts.RoleAdmin, Credential: &accounts.FirstCredential{}},
 	} {
 		_, err := service.CreateAccount(ctx, by, org, account)
 		if err := unlessExists(err); err != nil {

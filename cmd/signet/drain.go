@@ -13,7 +13,8 @@ import (
 const (
 	leaveTime    = 300 * time.Millisecond // in which clients hear that the server goes
 	drainTimeout = 3 * time.Second
-	closeTimeout = 1500 * time.Millisecond // in which what waits is written
+	closeTimeout = 1500 * time.Millisecond // in which what waits is written and all is closed
+	flushTimeout = time.Second             // of that, for the writing
 )
 
 // drainer stops a server in order.

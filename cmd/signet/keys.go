@@ -20,8 +20,8 @@ func newKeysCommand(settings *settings) *cobra.Command {
 		Use:   "keys",
 		Short: "List, rotate and drop signing keys",
 		Long: `Works on a running server when --issuer, --client-id and --client-secret-file name it and
-an administrator of the system organization, and on the data directory of a stopped
-server otherwise.`,
+an administrator of the system organization, and on the database itself otherwise: in
+PostgreSQL beside running servers, which follow, in the embedded mode of a stopped one.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(newKeysListCommand(settings), newKeysRotateCommand(settings), newKeysDropCommand(settings))
@@ -52,11 +52,12 @@ func withKeyring(cmd *cobra.Command, settings *settings, from remote, fn func(co
 		return err
 	}
 	defer stack.close()
-	return fn(ctx, localKeys{stack.keys})
+	return fn(ctx, localKeys{stack.keys, stack.passports})
 }
 
-// localKeys is the keys of a stopped server.
-type localKeys struct{ keys *tokens.Keys }
+// localKeys is the keys in the database. Those of passports rotate by themselves and are only
+// ever dropped.
+type localKeys struct{ keys, passports *tokens.Keys }
 
 var operator = authz.Operator("signet:keys")
 
@@ -68,6 +69,9 @@ func (l localKeys) rotate(ctx context.Context, force bool) error {
 
 func (l localKeys) drop(ctx context.Context, kid string) error {
 	err := l.keys.Drop(ctx, operator, kid)
+	if errors.Is(err, accounts.ErrNotFound) {
+		err = l.passports.Drop(ctx, operator, kid)
+	}
 	if errors.Is(err, accounts.ErrNotFound) {
 		return errNoSuchKey
 	}
@@ -130,8 +134,10 @@ func newKeysRotateCommand(settings *settings) *cobra.Command {
 verifier may not have the prepared key yet, unless --force.
 
 With --master it seals everything under a new master key instead, and with --pepper it
-makes a new pepper for the secrets to come; both need the data directory of a stopped
-server and change nothing else.`,
+makes a new pepper for the secrets to come; both work on the database itself and change
+nothing else. A configured master key is rotated in three steps: give every server the old
+and the new key, the old one on the first line, and restart it; run this; leave every
+server the new key alone, and restart it.`,
 		Example: `  signet keys rotate --issuer https://id.example.com --client-id ab12… --client-secret-file secret.txt
   signet keys rotate --master
   signet keys rotate --master --new-key-file new.key   # when SIGNET_MASTER_KEY_FILE is set`,
@@ -139,7 +145,7 @@ server and change nothing else.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if master || pepper {
 				if from != (remote{}) {
-					return errors.New("--master and --pepper work on the data directory of a stopped server")
+					return errors.New("--master and --pepper work on the database itself, without --issuer")
 				}
 				return rotateSealed(cmd, settings, master, pepper, newKeyFile)
 			}
@@ -170,7 +176,7 @@ func rotateSealed(cmd *cobra.Command, settings *settings, master, pepper bool, n
 		if err := accounts.AddPepper(cmd.Context(), stack.pepperConfig()); err != nil {
 			return err
 		}
-		cmd.PrintErrln("new secrets are hashed under a new pepper")
+		cmd.PrintErrln("new secrets are hashed under a new pepper; running servers take it up within some ten seconds")
 	}
 	if master {
 		if err := stack.rotateMaster(cmd.Context(), newKeyFile); err != nil {

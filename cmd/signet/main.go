@@ -81,7 +81,7 @@ and APIs verify that JWT offline.`,
 	settings := &settings{env: env, file: &file}
 	root.AddCommand(
 		newServeCommand(settings), newBootstrapCommand(settings), newTokenCommand(), newMigrateCommand(settings),
-		newKeysCommand(settings), newRestoredCommand(settings), newConfigCommand(settings), newVersionCommand(),
+		newKeysCommand(settings), newRestoredCommand(settings), newConfigCommand(settings), newHealthcheckCommand(settings), newVersionCommand(),
 	)
 	return root
 }

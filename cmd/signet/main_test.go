@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": ready, "member": member, "lines": lines,
+			"ready": ready, "member": member, "lines": lines, "kids": kids,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -88,6 +88,28 @@ func textMember(object, name string) (string, error) {
 		return "", fmt.Errorf("no member %q", name)
 	}
 	return value, nil
+}
+
+// kids writes the ids of the keys that the server publishes: kids PATH FILE VARIABLE, where the
+// variable takes the first.
+func kids(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: kids PATH FILE VARIABLE")
+	}
+	answer, err := http.Get("http://" + ts.Getenv("ADDR") + args[0]) //nolint:noctx // of a server that is ready
+	ts.Check(err)
+	defer func() { _ = answer.Body.Close() }()
+	var set struct{ Keys []struct{ KID string } }
+	ts.Check(json.NewDecoder(answer.Body).Decode(&set))
+	if len(set.Keys) == 0 {
+		ts.Fatalf("%s has no keys", args[0])
+	}
+	var text strings.Builder
+	for _, key := range set.Keys {
+		text.WriteString(key.KID + "\n")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text.String()), 0o600))
+	ts.Setenv(args[2], set.Keys[0].KID)
 }
 
 // lines demands a number of lines of a file: lines FILE N.

@@ -29,6 +29,9 @@ func (s *stack) rotateMaster(ctx context.Context, newKeyFile string) error {
 		if err != nil {
 			return err
 		}
+		if err := s.demandBothKeys(next); err != nil {
+			return err
+		}
 		return s.reseal(ctx, next)
 	}
 	next, err := s.dir.StageKey(rand.Reader)
@@ -40,6 +43,24 @@ func (s *stack) rotateMaster(ctx context.Context, newKeyFile string) error {
 		return err
 	}
 	return s.dir.PromoteKey()
+}
+
+// demandBothKeys refuses a key that servers beside this command could not open yet. They have
+// the configuration that this command has, so that is where it must be first.
+func (s *stack) demandBothKeys(next secret.Key) error {
+	if s.config.DatabaseURL.IsZero() {
+		return nil // no server runs: the data directory is locked
+	}
+	const label, text = "probe", "probe"
+	sealed, err := next.Seal(rand.Reader, label, []byte(text))
+	if err != nil {
+		return err
+	}
+	if _, err := s.master.Open(label, sealed); err != nil {
+		return withHint(errors.New("the configured master key does not have the new key beside the old one, so running servers could not open what it seals"),
+			"add the new key as a second line to the configured master key of every server and of this command, restart them, and run this again")
+	}
+	return nil
 }
 
 // reseal opens every sealed value with the current key and seals it with the next, in one
@@ -61,13 +82,17 @@ func (s *stack) reseal(ctx context.Context, next secret.Key) error {
 	})
 }
 
-// genJump is more than any generation can have grown since a backup was made.
-const genJump = 1 << 32
+// jump is more than any counter can have grown since a backup was made.
+const jump = 1 << 32
 
-// endAllTokens raises every generation beyond what any token carries.
+// endAllTokens raises every generation beyond what any token carries, and the version of the
+// key set beyond what any server has seen, or one that still runs would keep its keys.
 func (s *stack) endAllTokens(ctx context.Context) error {
 	return s.operate(ctx, audit.InstallationRestored, func(tx *sqldb.Tx) error {
-		return accountsql.RaiseAllGens(ctx, tx, genJump)
+		if err := accountsql.RaiseAllGens(ctx, tx, jump); err != nil {
+			return err
+		}
+		return tokensql.RaiseVersion(ctx, tx, jump)
 	})
 }
 

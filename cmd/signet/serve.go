@@ -58,7 +58,7 @@ func newServeCommand(settings *settings) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&dev, "dev", false, "try it: make an example organization and print commands to paste")
 	for flag, usage := range map[string]string{
-		"listen": "`address` to listen on", "issuer": "`URL` of this issuer", "data-dir": "`folder` of the embedded database",
+		"listen": "`address` to listen on", "issuer": "`URL` of this issuer", "data-dir": "`folder` of what is kept on this machine",
 	} {
 		flags[flag] = cmd.Flags().String(flag, "", usage)
 	}
@@ -83,8 +83,14 @@ func serve(cmd *cobra.Command, settings *settings, dev bool, given map[string]st
 	if addr, ok := socket.Addr().(*net.TCPAddr); dev && (!ok || !addr.IP.IsLoopback()) {
 		return withHint(errors.New("--dev prints secrets and is for this machine alone"), "listen on 127.0.0.1")
 	}
+	if dev && !cfg.DatabaseURL.IsZero() {
+		return withHint(errors.New("--dev makes examples and is for the embedded mode"), "unset SIGNET_DATABASE_URL")
+	}
 	cfg.Issuer = cfg.IssuerAt(socket.Addr())
-	st, err := settings.openStack(ctx, cfg)
+	st, err := settings.openStack(ctx, cfg, (*stack).openShared, (*stack).openServices)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // asked to stop before it was ready
+	}
 	if err != nil {
 		return err
 	}
@@ -107,8 +113,8 @@ func serve(cmd *cobra.Command, settings *settings, dev bool, given map[string]st
 
 // serve runs until ctx ends or something fails.
 func (s *stack) serve(ctx context.Context, socket net.Listener) error {
-	health := &server.Health{Check: s.db.Ping}
-	metrics := server.NewMetrics(s.state.Dropped)
+	health := &server.Health{Check: s.db.Ping, State: s.report}
+	metrics := s.metrics()
 	handler, err := s.handler(health, metrics)
 	if err != nil {
 		return err
@@ -121,13 +127,39 @@ func (s *stack) serve(ctx context.Context, socket net.Listener) error {
 		}
 		listeners = append(listeners, listener{web.NewServer(s.config.MetricsListen, metrics.Handler(), s.log), elsewhere, false})
 	}
-	s.log.Info("serving", slog.String("issuer", s.config.Issuer), slog.String("version", version))
+	for _, note := range s.config.Notes() {
+		s.log.Warn("configuration", slog.String("note", note.Error()))
+	}
+	s.log.Info("serving", slog.String("issuer", s.config.Issuer), slog.String("version", version), s.backing())
 	return s.runAll(ctx, health, listeners)
+}
+
+// backing says where truth and state are kept.
+func (s *stack) backing() slog.Attr {
+	database, state := "sqlite", "embedded"
+	if !s.config.DatabaseURL.IsZero() {
+		database = "postgresql"
+	}
+	if s.report != nil {
+		state = "redis"
+	}
+	return slog.Group("", slog.String("database", database), slog.String("state", state),
+		slog.Int("database_connections", s.db.ReaderStats().MaxOpenConnections+s.db.WriterStats().MaxOpenConnections))
+}
+
+func (s *stack) metrics() *server.Metrics {
+	metrics := server.NewMetrics(s.state.Dropped)
+	metrics.WatchPool("read", s.db.ReaderStats)
+	metrics.WatchPool("write", s.db.WriterStats)
+	if s.report != nil {
+		metrics.WatchState(s.report)
+	}
+	return metrics
 }
 
 func (s *stack) handler(health *server.Health, metrics *server.Metrics) (http.Handler, error) {
 	issuer, err := tokens.NewIssuer(tokens.IssuerConfig{
-		Keys: s.keys, Issuer: s.config.Issuer, Live: s.state, Usage: s.accounts,
+		Keys: s.keys, Passports: s.passports, Issuer: s.config.Issuer, Live: s.state, Usage: s.accounts,
 		DefaultLifetime: s.config.TokenLifetime, MaxLifetime: s.config.TokenMaxLifetime,
 		StrictScopes: s.config.StrictScopes, Now: time.Now, Random: rand.Reader,
 	})
@@ -135,14 +167,19 @@ func (s *stack) handler(health *server.Health, metrics *server.Metrics) (http.Ha
 		return nil, err
 	}
 	return server.New(server.Deps{
-		IssuerURL: s.config.Issuer, Accounts: s.accounts, Keys: s.keys, Issuer: issuer, Limiter: s.state,
+		IssuerURL: s.config.Issuer, Accounts: s.accounts, Keys: s.keys, Passports: s.passports, Issuer: issuer, Limiter: s.state,
 		Registry: tokens.NewRegistry(tokens.RegistryConfig{
 			Issuer: s.config.Issuer, Store: s.tokenStore, Live: s.state, Accounts: s.accounts, MaxLifetime: s.config.TokenMaxLifetime,
 			Now: time.Now, Random: rand.Reader,
 		}),
-		TrustedProxies: s.config.TrustedProxies, Health: health, Metrics: metrics,
+		Dialects: s.dialects(), TrustedProxies: s.config.TrustedProxies, Health: health, Metrics: metrics,
 		MetricsElsewhere: s.config.MetricsListen != "", Log: s.log, Now: time.Now, Random: rand.Reader,
 	}), nil
+}
+
+func (s *stack) dialects() server.Dialects {
+	on := func(name string) bool { return slices.Contains(s.config.Dialects, name) }
+	return server.Dialects{Prisme: on("prisme"), Keycard: on("keycard"), Nscale: on("nscale"), Rezolve: on("rezolve")}
 }
 
 // listener is a server and where it listens.
@@ -165,6 +202,7 @@ func (s *stack) runAll(ctx context.Context, health *server.Health, listeners []l
 		})
 	}
 	group.Go(func() error { s.keys.Run(running); return nil })
+	group.Go(func() error { s.passports.Run(running); return nil })
 	group.Go(func() error { s.accounts.RunUsage(running, usageInterval); return nil })
 	group.Go(func() error { s.runSweeps(running); return nil })
 	err := group.Wait()

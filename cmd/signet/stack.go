@@ -5,7 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/signet-issuer/signet/accounts"
 	accountsql "github.com/signet-issuer/signet/accounts/sqlstore"
@@ -14,7 +17,6 @@ import (
 	"github.com/signet-issuer/signet/internal/secret"
 	"github.com/signet-issuer/signet/internal/sqldb"
 	"github.com/signet-issuer/signet/tokens"
-	"github.com/signet-issuer/signet/tokens/localstate"
 	tokensql "github.com/signet-issuer/signet/tokens/sqlstore"
 )
 
@@ -22,9 +24,10 @@ import (
 type stack struct {
 	config  config.Config
 	log     *slog.Logger
-	dir     *datadir.Dir
+	dir     *datadir.Dir // nil when nothing is kept on this machine
 	db      *sqldb.DB
-	state   *localstate.State
+	state   state         // nil in commands, which need none
+	report  func() string // how the shared state is; nil when it is on this machine
 	master  secret.Key
 	closers []func(context.Context) error
 
@@ -32,56 +35,67 @@ type stack struct {
 	tokenStore *tokensql.Store
 	accounts   *accounts.Service
 	keys       *tokens.Keys
+	passports  *tokens.Keys
 }
 
-// open loads the configuration and opens the data directory, which no other process may have.
+// step opens a part of a stack.
+type step = func(*stack, context.Context) error
+
+// open loads the configuration and opens what a command needs.
 func (s *settings) open(ctx context.Context) (*stack, error) {
 	cfg, err := s.load(nil)
 	if err != nil {
 		return nil, err
 	}
-	return s.openStack(ctx, cfg)
+	return s.openStack(ctx, cfg, (*stack).openDatabase, (*stack).openServices)
 }
 
-func (s *settings) openStack(ctx context.Context, cfg config.Config) (*stack, error) {
+// openStack takes the steps in their order, and closes everything again when one fails.
+func (s *settings) openStack(ctx context.Context, cfg config.Config, steps ...step) (*stack, error) {
 	st := &stack{config: cfg, log: newLogger(s.env.stderr, cfg)}
-	if err := st.openAll(ctx); err != nil {
-		st.close()
-		return nil, err
+	for _, open := range steps {
+		if err := open(st, ctx); err != nil {
+			st.close()
+			return nil, err
+		}
 	}
 	return st, nil
 }
 
-func (s *stack) openAll(ctx context.Context) error {
+// openShared opens database and state side by side, and waits for a database that starts at
+// the same time.
+func (s *stack) openShared(ctx context.Context) error {
 	if err := s.openDirectory(); err != nil {
 		return err
 	}
-	if err := s.openDatabase(ctx); err != nil {
-		return err
-	}
-	if err := s.openState(ctx); err != nil {
-		return err
-	}
-	peppers, err := s.unseal(ctx)
-	if err != nil {
-		return err
-	}
-	s.accounts = accounts.NewService(accounts.Config{
-		Store: s.store, Usage: s.state, Peppers: peppers, Issuer: s.config.Issuer,
-		Now: time.Now, Random: rand.Reader, Log: s.log,
-	})
-	s.keys, err = tokens.OpenKeys(ctx, tokens.KeysConfig{
-		Store: s.tokenStore, Master: s.master, Algorithm: s.config.SigningAlg,
-		JWKSMaxAge: s.config.JWKSMaxAge, Rotation: s.config.KeyRotation, MaxLifetime: s.config.TokenMaxLifetime,
-		Now: time.Now, Random: rand.Reader, Log: s.log,
-	})
-	return err
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.openDatabaseWithin(ctx, databasePatience) })
+	group.Go(func() error { return s.openState(ctx) })
+	return group.Wait()
 }
 
+func (s *stack) openDatabase(ctx context.Context) error {
+	if s.config.DatabaseURL.IsZero() {
+		if err := s.openDirectory(); err != nil {
+			return err
+		}
+	}
+	return s.openDatabaseWithin(ctx, 0)
+}
+
+// openDirectory locks the data directory, which no other process may have, unless everything
+// is kept elsewhere.
 func (s *stack) openDirectory() error {
+	if !s.config.DatabaseURL.IsZero() && !s.config.RedisURL.IsZero() {
+		return nil
+	}
 	dir, err := datadir.Open(s.config.DataDir)
 	if errors.Is(err, datadir.ErrLocked) {
-		return withHint(err, "stop the server first, or give the command --issuer to go through it")
+		hint := "stop the server first, or give the command --issuer to go through it"
+		if !s.config.DatabaseURL.IsZero() {
+			hint = "give each process its own SIGNET_DATA_DIR, or set SIGNET_REDIS_URL"
+		}
+		return withHint(err, hint)
 	}
 	if err != nil {
 		return err
@@ -91,31 +105,35 @@ func (s *stack) openDirectory() error {
 	return nil
 }
 
-func (s *stack) openDatabase(ctx context.Context) error {
-	master, err := s.masterKey()
+// openServices opens what is sealed in the database.
+func (s *stack) openServices(ctx context.Context) error {
+	peppers, err := s.unseal(ctx)
 	if err != nil {
 		return err
 	}
-	s.master = master
-	if s.db, err = sqldb.OpenSQLite(ctx, s.dir.Database(), sqldb.Full); err != nil {
-		return err
+	var usage accounts.Usage = noUsage{}
+	if s.state != nil {
+		usage = s.state
 	}
-	s.closers = append(s.closers, func(context.Context) error { return s.db.Close() })
-	if err := s.db.Migrate(ctx, sqldb.Migrations); err != nil {
-		return err
-	}
-	s.store, s.tokenStore = accountsql.New(s.db, accountsql.WithCache()), tokensql.New(s.db)
-	return nil
+	s.accounts = accounts.NewService(accounts.Config{
+		Store: s.store, Usage: usage, Peppers: peppers, Issuer: s.config.Issuer,
+		Now: time.Now, Random: rand.Reader, Log: s.log,
+	})
+	return s.explain(s.openKeys(ctx))
 }
 
-func (s *stack) openState(ctx context.Context) error {
-	state, err := localstate.Open(ctx, localstate.Config{Path: s.dir.State(), Now: time.Now, Log: s.log})
-	if err != nil {
+func (s *stack) openKeys(ctx context.Context) (err error) {
+	cfg := tokens.KeysConfig{
+		Store: s.tokenStore, Master: s.master, Algorithm: s.config.SigningAlg,
+		JWKSMaxAge: s.config.JWKSMaxAge, Rotation: s.config.KeyRotation, MaxLifetime: s.config.TokenMaxLifetime,
+		Now: time.Now, Random: rand.Reader, Log: s.log,
+	}
+	if s.keys, err = tokens.OpenKeys(ctx, cfg); err != nil {
 		return err
 	}
-	s.state = state
-	s.closers = append(s.closers, state.Close)
-	return nil
+	cfg.Purpose, cfg.Algorithm, cfg.MaxLifetime = tokens.Passports, tokens.PassportAlgorithm, tokens.PassportLifetime
+	s.passports, err = tokens.OpenKeys(ctx, cfg)
+	return err
 }
 
 // masterKey takes the configured key, else the data directory's own.
@@ -126,10 +144,13 @@ func (s *stack) masterKey() (secret.Key, error) {
 	return secret.ParseKey(s.config.MasterKey.Reveal())
 }
 
-// unseal opens the peppers. A rotation of the master key that stopped half-way is brought to
-// its end here: whichever of both keys opens the database is the one.
+// unseal opens the peppers. A rotation of the data directory's master key that stopped half-way
+// is brought to its end here: whichever of both keys opens the database is the one.
 func (s *stack) unseal(ctx context.Context) (*accounts.Peppers, error) {
 	peppers, err := s.openPeppers(ctx)
+	if !s.config.DatabaseURL.IsZero() {
+		return peppers, s.explain(err)
+	}
 	staged, found, stagedErr := s.dir.StagedKey()
 	if !found {
 		return peppers, errors.Join(s.explain(err), stagedErr)
@@ -156,25 +177,66 @@ func (s *stack) pepperConfig() accounts.PepperConfig {
 }
 
 func (s *stack) explain(err error) error {
-	if errors.Is(err, secret.ErrSealed) {
+	switch {
+	case errors.Is(err, secret.ErrSealed) && s.config.DatabaseURL.IsZero():
 		return withHint(err, "this is not the master key that the database was made with")
+	case errors.Is(err, secret.ErrSealed):
+		return withHint(err, "this is not the master key that the database was made with; while it is rotated, every process needs the old and the new one")
 	}
 	return err
 }
 
-// close flushes and closes in the reverse order of opening.
+// close writes what waits and closes in the reverse order of opening, within closeTimeout
+// even if database or state hang.
 func (s *stack) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	if s.accounts != nil {
-		if err := s.accounts.FlushUsage(ctx); err != nil {
-			s.log.Warn("last uses are not saved", slog.Any("error", err))
-		}
-	}
+	s.flush(ctx)
 	for i := len(s.closers) - 1; i >= 0; i-- {
-		if err := s.closers[i](ctx); err != nil {
+		if err := within(ctx, s.closers[i]); err != nil {
 			s.log.Warn("not closed cleanly", slog.Any("error", err))
 		}
 	}
 	s.closers = nil
+}
+
+// flush writes last uses to the database and what waits to the state, side by side: one that
+// hangs takes no time from the other.
+func (s *stack) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	var both sync.WaitGroup
+	if s.accounts != nil {
+		both.Go(func() {
+			if err := within(ctx, s.accounts.FlushUsage); err != nil {
+				s.log.Warn("last uses are not saved", slog.Any("error", err))
+			}
+		})
+	}
+	if s.state != nil {
+		both.Go(func() {
+			if err := within(ctx, s.state.Close); err != nil {
+				s.log.Warn("the state is not closed cleanly", slog.Any("error", err))
+			}
+		})
+	}
+	both.Wait()
+	s.state = nil
+}
+
+// within runs fn no longer than ctx lasts. What hangs after that ends with the process.
+func within(ctx context.Context, fn func(context.Context) error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- fn(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		select {
+		case err := <-ended:
+			return err
+		default:
+			return ctx.Err()
+		}
+	}
 }

@@ -60,7 +60,7 @@ func (e *Env) Org(t testing.TB, slug string, change ...func(*accounts.NewOrg)) a
 // Machine makes a service account of an org, which change may alter beforehand.
 func (e *Env) Machine(t testing.TB, org, slug, role string, change ...func(*accounts.NewAccount)) Machine {
 	t.Helper()
-	in := accounts.NewAccount{Slug: slug, Name: slug, Role: role, WithCredential: true}
+	in := accounts.NewAccount{Slug: slug, Name: slug, Role: role, Credential: &accounts.FirstCredential{}}
 	for _, apply := range change {
 		apply(&in)
 	}

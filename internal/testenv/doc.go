@@ -1,3 +1,3 @@
-// Package testenv runs a whole Signet inside a test: fresh SQLite files, the real services
-// and a server on loopback. It is for tests alone.
+// Package testenv runs a whole Signet inside a test: fresh SQLite files, or PostgreSQL and
+// Redis, the real services and a server on loopback. It is for tests alone.
 package testenv

@@ -8,13 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/signet-issuer/signet/accounts"
-	accountstore "github.com/signet-issuer/signet/accounts/sqlstore"
 	"github.com/signet-issuer/signet/authz"
 	"github.com/signet-issuer/signet/internal/secret"
 	"github.com/signet-issuer/signet/internal/sqldb"
@@ -23,7 +21,6 @@ import (
 	"github.com/signet-issuer/signet/server/oauth"
 	"github.com/signet-issuer/signet/server/web"
 	"github.com/signet-issuer/signet/tokens"
-	"github.com/signet-issuer/signet/tokens/localstate"
 	tokenstore "github.com/signet-issuer/signet/tokens/sqlstore"
 )
 
@@ -40,6 +37,10 @@ type Config struct {
 	Limiter      web.Limiter                         // nil: the real one
 	Store        func(accounts.Store) accounts.Store // stands before the real one; nil: nothing does
 	Proxies      []netip.Prefix
+	Dialects     *server.Dialects // nil: all
+	Database     string           // URL of an empty PostgreSQL database; empty: a SQLite file
+	Redis        string           // URL; empty: the state is a SQLite file, too
+	Prefix       string           // of the keys in Redis; empty: one that no other test has
 	// Surfaces makes surfaces on the parts of env, to serve in the place of the native API.
 	Surfaces func(env *Env) []web.Surface
 }
@@ -51,20 +52,22 @@ type Env struct {
 	Clock  *Clock
 	Admin  Login // an owner of the system org
 
-	Service  *accounts.Service
-	Keys     *tokens.Keys
-	Tokens   *tokens.Issuer
-	Registry *tokens.Registry
-	Clients  *authn.Clients
-	Bearers  *authn.Bearers
-	Limiter  web.Limiter
-	DB       *sqldb.DB // close it to take the truth away
-	State    *localstate.State
+	Service   *accounts.Service
+	Keys      *tokens.Keys
+	Passports *tokens.Keys // of passports
+	Tokens    *tokens.Issuer
+	Registry  *tokens.Registry
+	Clients   *authn.Clients
+	Bearers   *authn.Bearers
+	Limiter   web.Limiter
+	DB        *sqldb.DB // close it to take the truth away
+	State     State
 
 	config Config
 	log    *slog.Logger
 	logged syncBuffer
 	master secret.Key
+	report func() string // of the state in Redis; nil without
 
 	mu       sync.Mutex
 	finished []web.Summary
@@ -94,50 +97,16 @@ func Start(t testing.TB, change ...func(*Config)) *Env {
 	return e
 }
 
-func (e *Env) openStores(t testing.TB, folder string) {
-	t.Helper()
-	ctx := t.Context()
-	var err error
-	e.DB, err = sqldb.OpenSQLite(ctx, filepath.Join(folder, "signet.db"), sqldb.Normal)
-	must(t, err)
-	t.Cleanup(func() { _ = e.DB.Close() })
-	must(t, e.DB.Migrate(ctx, sqldb.Migrations))
-	e.State, err = localstate.Open(ctx, localstate.Config{
-		Path: filepath.Join(folder, "state.db"), Now: e.Clock.Now, Log: e.log,
-	})
-	must(t, err)
-	t.Cleanup(func() { _ = e.State.Close(context.WithoutCancel(ctx)) })
-	if e.Limiter = e.config.Limiter; e.Limiter == nil {
-		e.Limiter = e.State
-	}
-	var options []accountstore.Option
-	if e.config.Cache {
-		options = append(options, accountstore.WithCache())
-	}
-	var store accounts.Store = accountstore.New(e.DB, options...)
-	if e.config.Store != nil {
-		store = e.config.Store(store)
-	}
-	e.master, _, err = secret.GenerateKey(rand.Reader)
-	must(t, err)
-	peppers, err := accounts.OpenPeppers(ctx, accounts.PepperConfig{
-		Store: store, Master: e.master, Now: e.Clock.Now, Random: rand.Reader,
-	})
-	must(t, err)
-	e.Service = accounts.NewService(accounts.Config{
-		Store: store, Usage: e.State, Peppers: peppers, Issuer: e.Issuer,
-		Now: e.Clock.Now, Random: rand.Reader, Log: e.log,
-	})
-}
-
 func (e *Env) openTokens(t testing.TB) {
 	t.Helper()
 	store := tokenstore.New(e.DB)
 	var err error
 	e.Keys, err = e.OpenKeys(t.Context())
 	must(t, err)
+	e.Passports, err = tokens.OpenKeys(t.Context(), e.passportKeys())
+	must(t, err)
 	e.Tokens, err = tokens.NewIssuer(tokens.IssuerConfig{
-		Keys: e.Keys, Issuer: e.Issuer, Live: e.State, Usage: e.Service,
+		Keys: e.Keys, Passports: e.Passports, Issuer: e.Issuer, Live: e.State, Usage: e.Service,
 		DefaultLifetime: e.lifetime(), MaxLifetime: time.Hour, StrictScopes: e.config.StrictScopes,
 		PerOrgRate: e.config.PerOrgRate, Now: e.Clock.Now, Random: rand.Reader,
 	})
@@ -153,10 +122,20 @@ func (e *Env) openTokens(t testing.TB) {
 
 // OpenKeys opens the keys once more, as another replica does.
 func (e *Env) OpenKeys(ctx context.Context) (*tokens.Keys, error) {
-	return tokens.OpenKeys(ctx, tokens.KeysConfig{
+	return tokens.OpenKeys(ctx, e.keys())
+}
+
+func (e *Env) keys() tokens.KeysConfig {
+	return tokens.KeysConfig{
 		Store: tokenstore.New(e.DB), Master: e.master, Algorithm: tokens.ES256, JWKSMaxAge: 5 * time.Minute,
 		Rotation: 720 * time.Hour, MaxLifetime: time.Hour, Now: e.Clock.Now, Random: rand.Reader, Log: e.log,
-	})
+	}
+}
+
+func (e *Env) passportKeys() tokens.KeysConfig {
+	cfg := e.keys()
+	cfg.Purpose, cfg.Algorithm, cfg.MaxLifetime = tokens.Passports, tokens.PassportAlgorithm, tokens.PassportLifetime
+	return cfg
 }
 
 // handler is the product's own, unless a test brings surfaces to stand in for the native API.
@@ -170,9 +149,13 @@ func (e *Env) handler(t testing.TB) http.Handler {
 
 // Deps is what the server is made of.
 func (e *Env) Deps() server.Deps {
+	dialects := server.AllDialects
+	if e.config.Dialects != nil {
+		dialects = *e.config.Dialects
+	}
 	return server.Deps{
-		IssuerURL: e.Issuer, Accounts: e.Service, Keys: e.Keys, Issuer: e.Tokens, Registry: e.Registry, Limiter: e.Limiter,
-		TrustedProxies: e.config.Proxies, Health: &server.Health{Check: e.DB.Ping},
+		IssuerURL: e.Issuer, Accounts: e.Service, Keys: e.Keys, Passports: e.Passports, Issuer: e.Tokens, Registry: e.Registry, Limiter: e.Limiter,
+		Dialects: dialects, TrustedProxies: e.config.Proxies, Health: &server.Health{Check: e.DB.Ping, State: e.report},
 		Metrics: server.NewMetrics(e.State.Dropped), Observe: e.observe, Log: e.log, Now: e.Clock.Now, Random: rand.Reader,
 	}
 }
@@ -181,6 +164,7 @@ func (e *Env) handlerOf(surfaces []web.Surface) http.Handler {
 	endpoints := oauth.Surface(oauth.Config{
 		Issuer: e.Issuer, Clients: e.Clients, Bearers: e.Bearers, Tokens: e.Tokens,
 		Registry: e.Registry, Keys: e.Keys, Limiter: e.Limiter,
+		Aliases: oauth.Aliases{Prisme: true, Keycard: true, Rezolve: true},
 	})
 	router := web.NewRouter(append([]web.Surface{endpoints}, surfaces...)...)
 	events := web.Events(web.EventConfig{

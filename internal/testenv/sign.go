@@ -16,13 +16,19 @@ import (
 	tokenstore "github.com/signet-issuer/signet/tokens/sqlstore"
 )
 
-// SigningKey takes the active key out of the store.
+// SigningKey takes the active key of access tokens out of the store.
 func (e *Env) SigningKey(t testing.TB) (kid string, private crypto.Signer) {
+	t.Helper()
+	return e.SigningKeyOf(t, tokens.AccessTokens)
+}
+
+// SigningKeyOf takes the active key of a purpose out of the store.
+func (e *Env) SigningKeyOf(t testing.TB, purpose tokens.Purpose) (kid string, private crypto.Signer) {
 	t.Helper()
 	set, err := tokenstore.New(e.DB).KeySet(t.Context())
 	must(t, err)
 	for _, key := range set.Keys {
-		if key.State != tokens.Active {
+		if key.State != tokens.Active || key.Purpose != purpose {
 			continue
 		}
 		plain, err := e.master.Open(tokens.KeyLabel(key.KID), key.Sealed)

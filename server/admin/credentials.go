@@ -7,6 +7,7 @@ import (
 
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/authz"
+	"github.com/signet-issuer/signet/internal/secret"
 	"github.com/signet-issuer/signet/server/web"
 )
 
@@ -36,10 +37,32 @@ func wireCredential(k accounts.Credential) credentialWire {
 	}
 }
 
+// shown is a secret or token in the only answer that has it, or the statement that an earlier
+// one had it.
+type shown struct {
+	ClientSecret       string `json:"clientSecret,omitzero"`
+	Token              string `json:"token,omitzero"`
+	SecretAlreadyShown bool   `json:"secretAlreadyShown,omitzero"`
+}
+
+func show(kind accounts.Kind, value secret.Text) shown {
+	if kind == accounts.KindToken {
+		return shown{Token: value.Reveal()}
+	}
+	return shown{ClientSecret: value.Reveal()}
+}
+
 type issuedCredential struct {
 	credentialWire
-	ClientSecret       string `json:"clientSecret,omitzero"`
-	SecretAlreadyShown bool   `json:"secretAlreadyShown,omitzero"`
+	shown
+}
+
+func wireIssuedCredential(made accounts.IssuedCredential) issuedCredential {
+	answer := issuedCredential{credentialWire: wireCredential(made.Credential), shown: show(made.Credential.Kind, made.Secret)}
+	if made.Repeated {
+		answer.shown = shown{SecretAlreadyShown: true}
+	}
+	return answer
 }
 
 type newCredential struct {
@@ -89,11 +112,11 @@ func (a *api) listCredentials(c *call) error {
 	if err != nil {
 		return err
 	}
-	found, total, err := a.accounts.Credentials(c.r.Context(), c.by, c.account(), q)
+	found, page, err := a.accounts.Credentials(c.r.Context(), c.by, c.account(), q)
 	if err != nil {
 		return err
 	}
-	return c.list(listOf(found, total, wireCredential))
+	return c.list(listOf(found, page.Total, wireCredential))
 }
 
 func (a *api) createCredential(c *call) error {
@@ -105,9 +128,7 @@ func (a *api) createCredential(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.made(http.StatusCreated, made.Credential.Version, made.Repeated, issuedCredential{
-		credentialWire: wireCredential(made.Credential), ClientSecret: made.Secret.Reveal(), SecretAlreadyShown: made.Repeated,
-	})
+	return c.made(http.StatusCreated, made.Credential.Version, made.Repeated, wireIssuedCredential(made))
 }
 
 func (a *api) getCredential(c *call) error {

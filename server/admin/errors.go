@@ -125,7 +125,7 @@ func specific(err error, known refusal) refusal {
 // fail is the [web.FailFunc] of the native API.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if throttled, ok := errors.AsType[*tokens.ThrottledError](err); ok {
-		err = web.TooManyRequests(0, throttled.RetryAfter)
+		err = web.TooManyRequests(throttled.Limit, throttled.RetryAfter)
 	}
 	said, details := refuse(err)
 	if public, ok := errors.AsType[*web.Error](err); ok {

@@ -10,45 +10,55 @@ import (
 )
 
 type groupWire struct {
-	ID      string   `json:"id"`
-	Name    string   `json:"name"`
-	Roles   []string `json:"roles"`
-	Members []string `json:"members"`
+	ID          string         `json:"id"`
+	Name        string         `json:"name"`
+	Description string         `json:"description"`
+	Roles       []string       `json:"roles"`
+	Members     []string       `json:"members"`
+	Tags        []accounts.Tag `json:"tags"`
 	stamp
 }
 
 func wireGroup(g accounts.Group) groupWire {
 	return groupWire{
-		ID: g.ID.String(), Name: g.Name, Roles: g.Roles, Members: idTexts(g.Members),
-		stamp: wireStamp(g.Stamp, g.Version),
+		ID: g.ID.String(), Name: g.Name, Description: g.Description, Roles: g.Roles, Members: idTexts(g.Members),
+		Tags: g.Tags, stamp: wireStamp(g.Stamp, g.Version),
 	}
 }
 
 type newGroup struct {
-	Name    string   `json:"name"`
-	Roles   []string `json:"roles"`
-	Members []string `json:"members"`
+	Name        string         `json:"name"`
+	Description string         `json:"description"`
+	Roles       []string       `json:"roles"`
+	Members     []string       `json:"members"`
+	Tags        []accounts.Tag `json:"tags"`
 }
 
 func (n newGroup) domain(once accounts.Once) (accounts.NewGroup, error) {
 	var bad fieldErrors
-	in := accounts.NewGroup{Name: n.Name, Roles: n.Roles, Members: bad.ids("members", n.Members), Once: once}
+	in := accounts.NewGroup{
+		Name: n.Name, Description: n.Description, Roles: n.Roles, Members: bad.ids("members", n.Members), Tags: n.Tags, Once: once,
+	}
 	return in, bad.err()
 }
 
 type groupPatch struct {
-	Name    web.Field[string]   `json:"name"`
-	Roles   web.Field[[]string] `json:"roles"`
-	Members web.Field[[]string] `json:"members"`
+	Name        web.Field[string]         `json:"name"`
+	Description web.Field[string]         `json:"description"`
+	Roles       web.Field[[]string]       `json:"roles"`
+	Members     web.Field[[]string]       `json:"members"`
+	Tags        web.Field[[]accounts.Tag] `json:"tags"`
 }
 
 func (p groupPatch) domain(ifVersion *int64) (accounts.GroupPatch, error) {
 	var bad fieldErrors
 	patch := accounts.GroupPatch{
-		Name:      present(&bad, "name", p.Name),
-		Roles:     clearable(p.Roles),
-		Members:   converted(p.Members, func(texts []string) []uuid.UUID { return bad.ids("members", texts) }),
-		IfVersion: ifVersion,
+		Name:        present(&bad, "name", p.Name),
+		Description: clearable(p.Description),
+		Roles:       clearable(p.Roles),
+		Members:     converted(p.Members, func(texts []string) []uuid.UUID { return bad.ids("members", texts) }),
+		Tags:        clearable(p.Tags),
+		IfVersion:   ifVersion,
 	}
 	return patch, bad.err()
 }
@@ -58,11 +68,11 @@ func (a *api) listGroups(c *call) error {
 	if err != nil {
 		return err
 	}
-	groups, total, err := a.accounts.Groups(c.r.Context(), c.by, c.org(), q)
+	groups, page, err := a.accounts.Groups(c.r.Context(), c.by, c.org(), q)
 	if err != nil {
 		return err
 	}
-	return c.list(listOf(groups, total, wireGroup))
+	return c.list(listOf(groups, page.Total, wireGroup))
 }
 
 func (a *api) createGroup(c *call) error {

@@ -104,6 +104,10 @@ func TestGroups(t *testing.T) {
 	if !strings.Contains(emptied.body, `"members":[]`) || !strings.Contains(emptied.body, `"roles":[]`) {
 		t.Errorf("group %s", emptied.body)
 	}
+	labelled := s.sys(t, "PATCH", "/v2/orgs/acme/groups/"+id, `{"description":"what for","tags":[{"name":"a","value":"b"}]}`).wants(t, 200)
+	if !strings.Contains(labelled.body, `"description":"what for"`) || !strings.Contains(labelled.body, `"tags":[{"name":"a","value":"b"}]`) {
+		t.Errorf("group %s", labelled.body)
+	}
 	for _, bad := range []string{`{}`, `{"name":"x","members":["bot"]}`, `{"name":"x","members":["` + someID + `"]}`, `{"name":"x","roles":["nobody"]}`} {
 		s.sys(t, "POST", "/v2/orgs/acme/groups", bad).refused(t, 400, "BadParameters")
 	}
@@ -147,7 +151,7 @@ func TestCredentialsAndSecrets(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		`{"name":"x"}`, `{"kind":"token","name":"x"}`, `{"kind":"secret"}`, `{"kind":"secret","name":"x","allowedCidrs":["10.0.0.1/8"]}`,
+		`{"name":"x"}`, `{"kind":"public_key","name":"x"}`, `{"kind":"secret"}`, `{"kind":"secret","name":"x","allowedCidrs":["10.0.0.1/8"]}`,
 		`{"kind":"secret","name":"x","allowedCidrs":["10.0.0.1"]}`, `{"kind":"secret","name":"x","expiresAt":"2001-01-01T00:00:00Z"}`,
 		`{"kind":"secret","name":"x","expiresAt":"0001-01-01T00:00:00Z"}`, `{"kind":"secret","name":"x","expiresAt":"tomorrow"}`,
 		`{"kind":"secret","name":"x","primary":true}`, `{"kind":"secret","name":"x","scopes":["orders:*"]}`,

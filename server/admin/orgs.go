@@ -75,11 +75,11 @@ func (a *api) listOrgs(c *call) error {
 	if err != nil {
 		return err
 	}
-	orgs, total, err := a.accounts.Orgs(c.r.Context(), c.by, q)
+	orgs, page, err := a.accounts.Orgs(c.r.Context(), c.by, q)
 	if err != nil {
 		return err
 	}
-	return c.list(listOf(orgs, total, wireOrg))
+	return c.list(listOf(orgs, page.Total, wireOrg))
 }
 
 func (a *api) createOrg(c *call) error {

@@ -70,11 +70,11 @@ func (a *api) listRoles(c *call) error {
 	if err != nil {
 		return err
 	}
-	roles, total, standard, err := a.accounts.Roles(c.r.Context(), c.by, c.org(), q)
+	roles, page, standard, err := a.accounts.Roles(c.r.Context(), c.by, c.org(), q)
 	if err != nil {
 		return err
 	}
-	return c.list(roleList{list: listOf(roles, total, wireRole), DefaultRole: standard})
+	return c.list(roleList{list: listOf(roles, page.Total, wireRole), DefaultRole: standard})
 }
 
 func (a *api) createRole(c *call) error {

@@ -47,23 +47,22 @@ func optionalSeconds(d time.Duration) *int64 {
 	return &seconds
 }
 
-// issuedAccount is an account with the secret that was just made for it. A repetition under
-// an idempotency key has no secret, and so says nothing of its credential.
+// issuedAccount is an account with the secret or token that was just made for it. A repetition
+// under an idempotency key has neither, and so says nothing of its credential.
 type issuedAccount struct {
 	accountWire
-	ClientID           string `json:"clientId,omitzero"`
-	CredentialID       string `json:"credentialId,omitzero"`
-	ClientSecret       string `json:"clientSecret,omitzero"`
-	SecretAlreadyShown bool   `json:"secretAlreadyShown,omitzero"`
+	ClientID     string `json:"clientId,omitzero"`
+	CredentialID string `json:"credentialId,omitzero"`
+	shown
 }
 
 func wireIssued(made accounts.Issued) issuedAccount {
 	if made.Repeated {
-		return issuedAccount{accountWire: wireAccount(made.Account), SecretAlreadyShown: true}
+		return issuedAccount{accountWire: wireAccount(made.Account), shown: shown{SecretAlreadyShown: true}}
 	}
 	return issuedAccount{
 		accountWire: wireAccount(made.Account), ClientID: made.Credential.ClientID,
-		CredentialID: made.Credential.ID.String(), ClientSecret: made.Secret.Reveal(),
+		CredentialID: made.Credential.ID.String(), shown: show(made.Credential.Kind, made.Secret),
 	}
 }
 
@@ -83,7 +82,7 @@ func (n newAccount) domain(once accounts.Once) (accounts.NewAccount, error) {
 	in := accounts.NewAccount{
 		Slug: n.Slug, Name: n.Name, Description: n.Description, Role: bad.text("roleSlug", n.RoleSlug).Value,
 		Groups: bad.ids("groups", n.Groups), Scopes: bad.set("scopes", n.Scopes), Tags: n.Tags,
-		WithCredential: true, Once: once,
+		Credential: &accounts.FirstCredential{}, Once: once,
 	}
 	if n.Slug == "" {
 		bad.add("slug", "is required")
@@ -126,11 +125,11 @@ func (a *api) listAccounts(c *call) error {
 	if err != nil {
 		return err
 	}
-	found, total, err := a.accounts.Accounts(c.r.Context(), c.by, c.org(), q)
+	found, page, err := a.accounts.Accounts(c.r.Context(), c.by, c.org(), q)
 	if err != nil {
 		return err
 	}
-	return c.list(listOf(found, total, wireAccount))
+	return c.list(listOf(found, page.Total, wireAccount))
 }
 
 func (a *api) createAccount(c *call) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/authz"
 	"github.com/signet-issuer/signet/client/verify"
+	"github.com/signet-issuer/signet/internal/secret"
 	"github.com/signet-issuer/signet/server/web"
 	"github.com/signet-issuer/signet/tokens"
 )
@@ -43,10 +44,17 @@ type Bearers struct {
 	Now         func() time.Time
 }
 
-// Bearer is an honoured token: what it says, and what truth says of the credential behind it.
+// Bearer is an honoured token, one that was issued or the token of a credential of
+// [accounts.KindToken]: what it says, and what truth says of the credential behind it.
 type Bearer struct {
-	Claims   tokens.Claims
-	Standing accounts.Standing
+	ID        string // jti; empty for the token of a credential, which has none
+	Subject   string
+	ClientID  string
+	Audience  []string  // never empty
+	Scope     authz.Set // of the token of a credential all that it is allowed at the issuer now
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+	Standing  accounts.Standing
 }
 
 // Principal proves an administrator by the request's token, which must be for the issuer.
@@ -56,17 +64,22 @@ func (b *Bearers) Principal(r *http.Request) (authz.Principal, error) {
 	if err != nil {
 		return authz.Principal{}, err
 	}
-	standing := bearer.Standing
+	return bearer.Principal(r.Context()), nil
+}
+
+// Principal is the bearer of a token for the issuer as who acts in the request of ctx.
+func (b Bearer) Principal(ctx context.Context) authz.Principal {
+	standing := b.Standing
 	principal := authz.Principal{
 		OrgID: standing.OrgID, System: standing.System(),
-		AccountID: standing.AccountID, Subject: standing.Subject(),
-		Permissions: bearer.Claims.Scope.Intersect(authz.AdminScopes), Holds: standing.Allowed(),
-		CorrelationID: web.CorrelationID(r.Context()),
+		AccountID: standing.AccountID, Subject: standing.Subject(), CredentialID: standing.CredentialID,
+		Permissions: b.Scope.Intersect(authz.AdminScopes), Holds: standing.Allowed(),
+		CorrelationID: web.CorrelationID(ctx),
 	}
-	if from := web.ClientAddr(r.Context()); from.IsValid() {
+	if from := web.ClientAddr(ctx); from.IsValid() {
 		principal.Source = from.String()
 	}
-	return principal, nil
+	return principal
 }
 
 // FromRequest proves the caller by the request's token, which must be for the issuer. The
@@ -80,10 +93,16 @@ func (b *Bearers) FromRequest(r *http.Request) (Bearer, error) {
 	if !ok && len(header) == 1 {
 		return Bearer{}, ErrNoToken
 	}
-	bearer, err := Bearer{}, ErrBadToken
-	if len(header) == 1 {
-		bearer, err = b.inspect(r.Context(), raw, b.forIssuer)
+	if len(header) > 1 {
+		return Bearer{}, b.refuse(r.Context())
 	}
+	return b.FromText(r, raw)
+}
+
+// FromText is [Bearers.FromRequest] for a token that stands elsewhere in the request and
+// proves the caller, such as the subject_token of an exchange.
+func (b *Bearers) FromText(r *http.Request, raw string) (Bearer, error) {
+	bearer, err := b.prove(r, raw)
 	if errors.Is(err, ErrBadToken) {
 		return Bearer{}, b.refuse(r.Context())
 	}
@@ -92,6 +111,37 @@ func (b *Bearers) FromRequest(r *http.Request) (Bearer, error) {
 	}
 	note(r.Context(), bearer.Standing)
 	return bearer, nil
+}
+
+// prove honours what the caller presents as its own.
+func (b *Bearers) prove(r *http.Request, raw string) (Bearer, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	if !accounts.OpaqueToken(raw) {
+		return b.inspect(ctx, raw, b.forIssuer)
+	}
+	from := web.ClientAddr(ctx)
+	standing, err := b.Accounts.AuthenticateToken(ctx, secret.New(raw), from)
+	if errors.Is(err, accounts.ErrUnauthenticated) {
+		return Bearer{}, ErrBadToken
+	}
+	if err != nil {
+		return Bearer{}, err
+	}
+	b.Accounts.Touch(accounts.Use{
+		AccountID: standing.AccountID, CredentialID: standing.CredentialID, SecretID: standing.SecretID,
+		At: b.Now().UTC(), Addr: from, UserAgent: r.UserAgent(),
+	})
+	return b.opaque(standing), nil
+}
+
+// opaque is what the token of a credential says: no more than truth does.
+func (b *Bearers) opaque(standing accounts.Standing) Bearer {
+	return Bearer{
+		Subject: standing.Subject(), ClientID: standing.ClientID, Audience: []string{b.Issuer},
+		Scope:    standing.Allowed().Intersect(authz.AdminScopes),
+		IssuedAt: standing.SecretCreatedAt, ExpiresAt: standing.ExpiresAt(), Standing: standing,
+	}
 }
 
 // refuse counts a failure. A token claims no id that could be guessed at.
@@ -109,11 +159,21 @@ func (b *Bearers) Inspect(ctx context.Context, asking accounts.Standing, raw str
 	if err := b.catchUp(ctx, asking); err != nil {
 		return Bearer{}, err
 	}
-	return b.inspect(ctx, raw, func(tokens.Claims) bool { return true })
+	if !accounts.OpaqueToken(raw) {
+		return b.inspect(ctx, raw, func(tokens.Claims) bool { return true })
+	}
+	standing, err := b.Accounts.TokenStanding(ctx, secret.New(raw))
+	if errors.Is(err, accounts.ErrNotFound) {
+		return Bearer{}, ErrBadToken
+	}
+	if err != nil {
+		return Bearer{}, err
+	}
+	return b.opaque(standing), nil
 }
 
-// Read checks who made a token and returns what it says. Whether it is still honoured is not
-// asked. Asking is as for [Bearers.Inspect].
+// Read checks who issued a token and returns what it says. Whether it is still honoured is not
+// asked. The token of a credential says nothing. Asking is as for [Bearers.Inspect].
 func (b *Bearers) Read(ctx context.Context, asking accounts.Standing, raw string) (tokens.Claims, error) {
 	if err := b.catchUp(ctx, asking); err != nil {
 		return tokens.Claims{}, err
@@ -129,6 +189,9 @@ func (b *Bearers) catchUp(ctx context.Context, standing accounts.Standing) error
 
 func (b *Bearers) read(ctx context.Context, raw string) (tokens.Claims, error) {
 	_, payload, err := verify.VerifySignature(ctx, raw, ownKeys{b.Keys})
+	if unknown, ok := errors.AsType[*verify.UnavailableError](err); ok {
+		return tokens.Claims{}, unknown.Err
+	}
 	if err != nil {
 		return tokens.Claims{}, ErrBadToken
 	}
@@ -179,5 +242,8 @@ func (b *Bearers) inspect(ctx context.Context, raw string, wanted func(tokens.Cl
 	if revoked {
 		return Bearer{}, ErrBadToken
 	}
-	return Bearer{Claims: claims, Standing: standing}, nil
+	return Bearer{
+		ID: claims.ID, Subject: claims.Subject, ClientID: claims.ClientID, Audience: claims.Audience, Scope: claims.Scope,
+		IssuedAt: claims.IssuedAt, ExpiresAt: claims.ExpiresAt, Standing: standing,
+	}, nil
 }

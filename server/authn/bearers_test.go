@@ -193,6 +193,42 @@ func TestI10_CutOffAtTheDoor(t *testing.T) {
 	}
 }
 
+// Two forced rotations elsewhere sign with a key that was never polled here.
+func TestI23_KeysOfOtherReplicasAreFollowed(t *testing.T) {
+	env := start(t)
+	claims := testenv.Payload(t, env.Token(t, env.Admin))
+	replica, err := env.OpenKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := replica.Rotate(t.Context(), testenv.Operator, tokens.RotateRequest{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env.Clock.Advance(time.Second)
+	if answer, _ := enter(t, env, testenv.Bearer(env.Forge(t, nil, claims))); answer.Status != http.StatusOK {
+		t.Errorf("%d %s", answer.Status, answer.Body)
+	}
+}
+
+// Tokens that name keys which nobody has make the server look for them only now and then.
+func TestHazard10_UnknownKeysAreLookedForRarely(t *testing.T) {
+	env := start(t)
+	token := env.Forge(t, map[string]any{"kid": "none"}, testenv.Payload(t, env.Token(t, env.Admin)))
+	env.Clock.Advance(time.Second)
+	env.Clock.Stop()
+	wantRefused(t, env, token)
+	if err := env.DB.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, env, token) // nothing is asked
+	env.Clock.Advance(time.Second)
+	if answer, _ := enter(t, env, testenv.Bearer(token)); answer.Status != http.StatusServiceUnavailable {
+		t.Errorf("whether the key exists is not known: %d %s", answer.Status, answer.Body)
+	}
+}
+
 func TestI11_UnavailableIsNotBad(t *testing.T) {
 	for _, cache := range []bool{true, false} {
 		env := start(t, func(c *testenv.Config) { c.Cache = cache })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/internal/secret"
@@ -59,7 +60,13 @@ func (c *Clients) BySecret(ctx context.Context, claim accounts.Claim, presented 
 	return client, err
 }
 
+// patience is how long a proof may take, whatever it has to ask for: a client hears within a
+// second that the truth does not answer.
+const patience = 900 * time.Millisecond
+
 func (c *Clients) authenticate(ctx context.Context, claim accounts.Claim, presented secret.Text) (accounts.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	client, err := c.Accounts.Authenticate(ctx, claim, accounts.SecretProof{Secret: presented})
 	if err != nil {
 		return accounts.Client{}, err

@@ -8,12 +8,19 @@ import (
 	"github.com/signet-issuer/signet/tokens"
 )
 
-// ownKeys is the server's published key set in memory. It never waits and never asks elsewhere.
+// ownKeys is the server's published key set.
 type ownKeys struct{ keys *tokens.Keys }
 
-// Key implements [verify.KeySet].
-func (o ownKeys) Key(_ context.Context, kid, alg string) (crypto.PublicKey, error) {
+// Key implements [verify.KeySet]. It asks the truth only about a key that is not in memory,
+// and of many such keys only now and then.
+func (o ownKeys) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
 	key, bound, ok := o.keys.PublicKey(kid)
+	if !ok {
+		if err := o.keys.Confirm(ctx); err != nil {
+			return nil, err
+		}
+		key, bound, ok = o.keys.PublicKey(kid)
+	}
 	if !ok || bound != alg {
 		return nil, verify.ErrNoKey
 	}

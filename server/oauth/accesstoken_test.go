@@ -115,7 +115,7 @@ func TestStandard69_SubIsNeverReassigned(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := env.Service.CreateAccount(t.Context(), testenv.Operator, accounts.BySlug("acme"), accounts.NewAccount{
-		Slug: "bot", Name: "bot", WithCredential: true,
+		Slug: "bot", Name: "bot", Credential: &accounts.FirstCredential{},
 	})
 	if err == nil {
 		t.Error("the slug lives again")

@@ -109,7 +109,7 @@ func TestStandard08_09_10_OneMethod(t *testing.T) {
 // Standard 14: who has no secret gets nothing, whatever it is called.
 func TestStandard14_NoPublicClients(t *testing.T) {
 	env, _ := start(t)
-	bare := env.Machine(t, "acme", "bare", "api", func(in *accounts.NewAccount) { in.WithCredential = false })
+	bare := env.Machine(t, "acme", "bare", "api", func(in *accounts.NewAccount) { in.Credential = nil })
 	for _, id := range []string{bare.Account.ID.String(), bare.Account.UserID()} {
 		wantError(t, env.Post(t, "/token", grant("client_id", id)), 401, "invalid_client")
 		wantError(t, env.Post(t, "/token", grant(), basic(id+":")), 401, "invalid_client")
@@ -226,9 +226,9 @@ func sameHeader(a, b http.Header) bool {
 // wantUntouched checks that no account of acme has been used or has a token.
 func wantUntouched(t *testing.T, env *testenv.Env) {
 	t.Helper()
-	list, total, err := env.Service.Accounts(t.Context(), testenv.Operator, accounts.BySlug("acme"), accounts.Query{Limit: 100})
-	if err != nil || total < 5 {
-		t.Fatalf("%d accounts: %v", total, err)
+	list, page, err := env.Service.Accounts(t.Context(), testenv.Operator, accounts.BySlug("acme"), accounts.Query{Limit: 100})
+	if err != nil || page.Total < 5 {
+		t.Fatalf("%d accounts: %v", page.Total, err)
 	}
 	for _, account := range list {
 		if !account.LastUse.At.IsZero() || account.LastUse.Unknown {

@@ -71,7 +71,7 @@ func failureOf(err error) *failure {
 		return refuse(http.StatusBadRequest, "invalid_target", refused.Reason)
 	}
 	if throttled, ok := errors.AsType[*tokens.ThrottledError](err); ok {
-		return ofWeb(web.TooManyRequests(0, throttled.RetryAfter))
+		return ofWeb(web.TooManyRequests(throttled.Limit, throttled.RetryAfter))
 	}
 	switch {
 	case errors.Is(err, accounts.ErrUnauthenticated):

@@ -33,7 +33,7 @@ type introspection struct {
 	Issuer    string `json:"iss"`
 	ExpiresAt int64  `json:"exp"`
 	IssuedAt  int64  `json:"iat"`
-	ID        string `json:"jti"`
+	ID        string `json:"jti,omitzero"` // the token of a credential has none
 	TokenType string `json:"token_type"`
 	Org       string `json:"org"`
 }
@@ -88,7 +88,7 @@ func (s *surface) caller(r *http.Request, form url.Values) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	return caller{standing: bearer.Standing, readsTokens: bearer.Claims.Scope.Covers(permission)}, nil
+	return caller{standing: bearer.Standing, readsTokens: bearer.Scope.Covers(permission)}, nil
 }
 
 var errTwoCallers = refuse(http.StatusBadRequest, "invalid_request", "more than one way of authentication is used")
@@ -102,14 +102,13 @@ func (s *surface) lookUp(ctx context.Context, asking caller, raw string) (any, e
 	if err != nil || !s.maySee(asking, found) {
 		return s.sayInactive(ctx, asking)
 	}
-	claims := found.Claims
 	answer := introspection{
-		Active: true, Scope: claims.Scope.String(), ClientID: claims.ClientID, Subject: claims.Subject,
-		Audience: claims.Audience, Issuer: claims.Issuer, ExpiresAt: claims.ExpiresAt.Unix(), IssuedAt: claims.IssuedAt.Unix(),
-		ID: claims.ID, TokenType: "Bearer", Org: claims.Org,
+		Active: true, Scope: found.Scope.String(), ClientID: found.ClientID, Subject: found.Subject,
+		Audience: found.Audience, Issuer: s.Issuer, ExpiresAt: found.ExpiresAt.Unix(), IssuedAt: found.IssuedAt.Unix(),
+		ID: found.ID, TokenType: "Bearer", Org: found.Standing.OrgSlug,
 	}
-	if len(claims.Audience) == 1 {
-		answer.Audience = claims.Audience[0]
+	if len(found.Audience) == 1 {
+		answer.Audience = found.Audience[0]
 	}
 	return answer, nil
 }
@@ -131,7 +130,7 @@ func (s *surface) maySee(asking caller, token authn.Bearer) bool {
 	if !asking.readsTokens {
 		return false
 	}
-	return asking.standing.System() || slices.ContainsFunc(token.Claims.Audience, func(audience string) bool {
+	return asking.standing.System() || slices.ContainsFunc(token.Audience, func(audience string) bool {
 		return accounts.OwnsAudience(s.Issuer, asking.standing.OrgSlug, asking.standing.Audiences, audience)
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/signet-issuer/signet/tokens"
 )
 
-// Config is what the surface works with. Every field but ScopesSupported is required.
+// Config is what the surface works with. Every field but the last two is required.
 type Config struct {
 	Issuer          string // URL, without a final slash
 	Clients         *authn.Clients
@@ -20,7 +20,11 @@ type Config struct {
 	Keys            *tokens.Keys
 	Limiter         web.Limiter
 	ScopesSupported []string // announced in the metadata; empty: nothing is said
+	Aliases         Aliases
 }
+
+// Aliases are the vendors under whose paths the endpoints are served too.
+type Aliases struct{ Prisme, Keycard, Rezolve bool }
 
 const (
 	tokenPath      = "/token"
@@ -53,7 +57,7 @@ func Surface(cfg Config) web.Surface {
 }
 
 func (s *surface) routes(path string) []web.Route {
-	return []web.Route{
+	routes := []web.Route{
 		{Method: http.MethodPost, Path: path + tokenPath, Handler: s.token},
 		{Method: http.MethodPost, Path: path + "/oauth/token", Handler: s.token},
 		{Method: http.MethodPost, Path: path + "/oauth2/token", Handler: s.token},
@@ -63,6 +67,18 @@ func (s *surface) routes(path string) []web.Route {
 		{Method: http.MethodGet, Path: path + metadataPath, Handler: s.metadata},
 		{Method: http.MethodGet, Path: path + discoveryPath, Handler: s.discovery},
 	}
+	if s.Aliases.Prisme {
+		routes = append(routes,
+			web.Route{Method: http.MethodGet, Path: path + "/oidc/jwks", Handler: s.jwks},
+			web.Route{Method: http.MethodGet, Path: path + "/oidc" + discoveryPath, Handler: s.discovery})
+	}
+	if s.Aliases.Keycard {
+		routes = append(routes, web.Route{Method: http.MethodPost, Path: path + "/service-account-token", Handler: s.serviceAccountToken})
+	}
+	if s.Aliases.Rezolve {
+		routes = append(routes, web.Route{Method: http.MethodPost, Path: path + "/api/v1/oauth/token", Handler: s.token})
+	}
+	return routes
 }
 
 // issuerPath is the path of the issuer's URL, empty for most.

@@ -18,9 +18,17 @@ var (
 	errScope       = refuse(http.StatusBadRequest, "invalid_scope", "the scope is malformed or has too many parts")
 )
 
-// token is the token endpoint (RFC 6749, section 3.2). The request is read once; what comes
-// after sees nothing of it but the exchange.
-func (s *surface) token(w http.ResponseWriter, r *http.Request) error {
+// token is the token endpoint (RFC 6749, section 3.2).
+func (s *surface) token(w http.ResponseWriter, r *http.Request) error { return s.trade(w, r, false) }
+
+// serviceAccountToken is the token endpoint of Keycard, whose tokens are for its own API: the
+// issuer, unless the request names a resource.
+func (s *surface) serviceAccountToken(w http.ResponseWriter, r *http.Request) error {
+	return s.trade(w, r, true)
+}
+
+// trade reads the request once; what comes after sees nothing of it but the exchange.
+func (s *surface) trade(w http.ResponseWriter, r *http.Request, preferIssuer bool) error {
 	form, err := web.ReadForm(r, "resource", "audience")
 	if err != nil {
 		return err
@@ -29,6 +37,7 @@ func (s *surface) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	asked.PreferIssuer = preferIssuer
 	return s.engine.serve(w, r, &exchange{grantType: form.Get("grant_type"), form: form, asked: asked})
 }
 

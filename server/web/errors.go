@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -67,6 +68,15 @@ type Error struct {
 
 // Error returns the public message.
 func (e *Error) Error() string { return e.Message }
+
+// Detail is the message with the fields, for who has no other place to name them.
+func (e *Error) Detail() string {
+	parts := []string{e.Message}
+	for _, broken := range e.Fields {
+		parts = append(parts, strings.TrimSpace(broken.Field+" "+broken.Message))
+	}
+	return strings.Join(parts, ": ")
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }

@@ -91,3 +91,16 @@ func TestHazard18_OneHeader(t *testing.T) {
 		t.Error("one of two was handed out")
 	}
 }
+
+func TestErrorDetailNamesTheFields(t *testing.T) {
+	for want, err := range map[string]*Error{
+		"no such resource": NotFound(),
+		"the request body is invalid: name must be a string": Invalid(FieldError{Field: "name", Message: "must be a string"}),
+		"the request body is invalid: must be an object":     Invalid(FieldError{Message: "must be an object"}),
+		"the request body is invalid: a is bad: b is worse":  Invalid(FieldError{Field: "a", Message: "is bad"}, FieldError{Field: "b", Message: "is worse"}),
+	} {
+		if got := err.Detail(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -149,6 +149,9 @@ func (p parameter) judge(values []string) []string {
 		}
 		return nil
 	}
+	if isArray(p.schema) {
+		return p.judgeAll(values)
+	}
 	if len(values) > 1 {
 		return []string{"the " + p.in + " " + p.name + " occurs more than once"}
 	}
@@ -162,6 +165,18 @@ func (p parameter) judge(values []string) []string {
 		}
 	}
 	return []string{fmt.Sprintf("the %s %s is not as documented: %v", p.in, p.name, err)}
+}
+
+// judgeAll checks a parameter that may be repeated.
+func (p parameter) judgeAll(values []string) []string {
+	items := make([]any, len(values))
+	for i, value := range values {
+		items[i] = value
+	}
+	if err := p.schema.Validate(items); err != nil {
+		return []string{fmt.Sprintf("the %s %s is not as documented: %v", p.in, p.name, err)}
+	}
+	return nil
 }
 
 func judgeBody(what string, content map[string]*jsonschema.Schema, contentType string, body []byte) []string {

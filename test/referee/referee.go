@@ -10,18 +10,38 @@ import (
 
 // Referee reports faults to a test. It is safe for concurrent use.
 type Referee struct {
-	t        testing.TB
-	document *Document
+	t         testing.TB
+	documents []*Document
 }
 
-// New returns a referee by the document, in JSON. A document that cannot be read ends the test.
-func New(t testing.TB, document []byte) *Referee {
+// New returns a referee by documents in JSON, whose paths together are all that the server has.
+// A document that cannot be read ends the test.
+func New(t testing.TB, documents ...[]byte) *Referee {
 	t.Helper()
-	loaded, err := Load(document)
-	if err != nil {
-		t.Fatalf("referee: %v", err)
+	r := &Referee{t: t}
+	for _, document := range documents {
+		loaded, err := Load(document)
+		if err != nil {
+			t.Fatalf("referee: %v", err)
+		}
+		r.documents = append(r.documents, loaded)
 	}
-	return &Referee{t: t, document: loaded}
+	return r
+}
+
+// judge asks the document that has the operation, else one that has the path, else the first.
+func (r *Referee) judge(x exchange) []string {
+	competent := r.documents[0]
+	for _, document := range r.documents {
+		op, known := document.find(x.request.Method, x.request.URL.Path)
+		if op != nil {
+			return document.judge(x)
+		}
+		if known {
+			competent = document
+		}
+	}
+	return competent.judge(x)
 }
 
 // Client returns a client that is watched and follows no redirect.
@@ -59,7 +79,7 @@ func (w *watched) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("read the answer: %w", firstOf(err, closed))
 	}
 	answer.Body = io.NopCloser(bytes.NewReader(received))
-	for _, fault := range w.referee.document.judge(exchange{request, sent, answer, received}) {
+	for _, fault := range w.referee.judge(exchange{request, sent, answer, received}) {
 		w.referee.t.Errorf("referee: %s %s → %d: %s\nanswer: %s",
 			request.Method, request.URL.Path, answer.StatusCode, fault, excerpt(received))
 	}

@@ -1,15 +1,11 @@
 package localstate
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,6 +13,7 @@ import (
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/internal/sqldb"
 	"github.com/signet-issuer/signet/tokens"
+	"github.com/signet-issuer/signet/tokens/writebehind"
 )
 
 // useLifetime is how long a last use is kept: the store has it long before.
@@ -28,10 +25,7 @@ const chunk = 1000
 // List implements [tokens.Live].
 func (s *State) List(ctx context.Context, account uuid.UUID) ([]tokens.LiveToken, error) {
 	now := s.now()
-	// Memory before the file: what is written in between is then seen twice, not missed.
-	s.mu.Lock()
-	queued := append(s.queue.liveOf(account), s.inFlight.liveOf(account)...)
-	s.mu.Unlock()
+	queued := s.queue.LiveOf(account)
 	var written []tokens.LiveToken
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		var err error
@@ -41,26 +35,13 @@ func (s *State) List(ctx context.Context, account uuid.UUID) ([]tokens.LiveToken
 	if err != nil {
 		return nil, unavailable("list live tokens", err)
 	}
-	byID := map[string]tokens.LiveToken{}
-	for _, token := range append(queued, written...) {
-		if token.ExpiresAt.After(now) {
-			byID[token.JTI] = token
-		}
-	}
-	list := slices.SortedFunc(maps.Values(byID), newestFirst)
-	return list[:min(len(list), tokens.MaxLive)], nil
-}
-
-func newestFirst(a, b tokens.LiveToken) int {
-	return cmp.Or(b.IssuedAt.Compare(a.IssuedAt), cmp.Compare(b.JTI, a.JTI))
+	return writebehind.Newest(append(queued, written...), now), nil
 }
 
 // Seen implements [accounts.Usage].
 func (s *State) Seen(ctx context.Context, ids []uuid.UUID) ([]accounts.Use, error) {
-	wanted := setOf(ids)
-	s.mu.Lock()
-	queued := append(s.queue.usesOf(wanted), s.inFlight.usesOf(wanted)...)
-	s.mu.Unlock()
+	wanted := writebehind.SetOf(ids)
+	queued := s.queue.UsesOf(wanted)
 	var written []accounts.Use
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		var err error
@@ -70,13 +51,7 @@ func (s *State) Seen(ctx context.Context, ids []uuid.UUID) ([]accounts.Use, erro
 	if err != nil {
 		return nil, unavailable("read last uses", err)
 	}
-	newest := newBatch(len(queued) + len(written))
-	for _, use := range append(queued, written...) {
-		newest.touch(use)
-	}
-	return slices.SortedFunc(maps.Values(newest.uses), func(a, b accounts.Use) int {
-		return cmp.Or(bytes.Compare(a.AccountID[:], b.AccountID[:]), bytes.Compare(a.SecretID[:], b.SecretID[:]))
-	}), nil
+	return writebehind.NewestUses(append(queued, written...)), nil
 }
 
 func selectUses(ctx context.Context, tx *sqldb.Tx, wanted map[uuid.UUID]bool) ([]accounts.Use, error) {
@@ -123,15 +98,9 @@ func selectUsesOf(ctx context.Context, stmt *sql.Stmt, account uuid.UUID) ([]acc
 
 // Forget implements [tokens.Live]. It waits for a batch on its way.
 func (s *State) Forget(ctx context.Context, account uuid.UUID, jti string) error {
-	release, err := s.acquire(ctx)
-	if err != nil {
-		return unavailable("forget a live token", err)
-	}
-	defer release()
-	s.mu.Lock()
-	s.queue.forget(account, jti)
-	s.mu.Unlock()
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error { return deleteLive(ctx, tx, account, jti) })
+	err := s.queue.Forget(ctx, account, jti, func() error {
+		return s.db.Write(ctx, func(tx *sqldb.Tx) error { return deleteLive(ctx, tx, account, jti) })
+	})
 	if err != nil {
 		return unavailable("forget a live token", err)
 	}
@@ -140,23 +109,13 @@ func (s *State) Forget(ctx context.Context, account uuid.UUID, jti string) error
 
 // Erase implements [accounts.Usage]; the records of live tokens go too.
 func (s *State) Erase(ctx context.Context, ids []uuid.UUID) error {
-	for part := range slices.Chunk(ids, chunk) {
-		if err := s.eraseSome(ctx, part); err != nil {
-			return unavailable("erase accounts", err)
-		}
+	if err := s.queue.Erase(ctx, ids, func(some []uuid.UUID) error { return s.erase(ctx, some) }); err != nil {
+		return unavailable("erase accounts", err)
 	}
 	return nil
 }
 
-func (s *State) eraseSome(ctx context.Context, ids []uuid.UUID) error {
-	release, err := s.acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	s.mu.Lock()
-	s.queue.erase(setOf(ids))
-	s.mu.Unlock()
+func (s *State) erase(ctx context.Context, ids []uuid.UUID) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		for _, query := range []string{`DELETE FROM live_packs WHERE account_id = $1`, `DELETE FROM last_uses WHERE account_id = $1`} {
 			if err := execEach(ctx, tx, query, ids); err != nil {
@@ -222,12 +181,4 @@ func (s *State) sweep(ctx context.Context, query string, before time.Time) (tota
 // know more than that it does not answer.
 func unavailable(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", accounts.ErrUnavailable, what, err)
-}
-
-func setOf(ids []uuid.UUID) map[uuid.UUID]bool {
-	set := make(map[uuid.UUID]bool, len(ids))
-	for _, id := range ids {
-		set[id] = true
-	}
-	return set
 }

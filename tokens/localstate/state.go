@@ -11,22 +11,20 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/signet-issuer/signet/accounts"
 	"github.com/signet-issuer/signet/internal/sqldb"
 	"github.com/signet-issuer/signet/tokens"
+	"github.com/signet-issuer/signet/tokens/limits"
+	"github.com/signet-issuer/signet/tokens/writebehind"
 )
 
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-const (
-	defaultQueue = 8192
-	// checkTime is what Open spends on looking for damage: a large file is checked in part.
-	checkTime = 100 * time.Millisecond
-)
+// checkTime is what Open spends on looking for damage: a large file is checked in part.
+const checkTime = 100 * time.Millisecond
 
 // Config says where the state is kept. Path is required.
 type Config struct {
@@ -43,27 +41,12 @@ type Config struct {
 // State satisfies [accounts.Usage], [tokens.Live] and, by shape, the Limiter of the web
 // package. It is safe for concurrent use.
 type State struct {
-	db      *sqldb.DB
-	now     func() time.Time
-	log     *slog.Logger
-	limits  *limiter
-	seed    maphash.Seed // of the choice whose records are trimmed
-	dropped atomic.Uint64
+	db     *sqldb.DB
+	now    func() time.Time
+	limits *limits.Limiter
+	queue  *writebehind.Queue
+	seed   maphash.Seed // of the choice whose records are trimmed
 
-	mu       sync.Mutex
-	queue    batch
-	inFlight batch // not changed while it is written
-	closed   bool
-
-	// writing is held by who writes to the file, so that what Forget and Erase remove is
-	// not in a batch on its way.
-	writing chan struct{}
-
-	wake     chan struct{} // something is queued
-	hurry    chan struct{} // much is queued
-	stop     chan struct{}
-	stopped  chan struct{}
-	abandon  context.CancelFunc // ends a write under way
 	closeErr error
 	closing  sync.Once
 }
@@ -82,21 +65,17 @@ func Open(ctx context.Context, cfg Config) (*State, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	if cfg.Queue <= 0 {
-		cfg.Queue = defaultQueue
-	}
 	db, err := openOrReplace(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
-	background, abandon := context.WithCancel(context.Background())
 	s := &State{
-		db: db, now: cfg.Now, log: cfg.Log, limits: newLimiter(cfg.LimiterKeys, cfg.Now), seed: maphash.MakeSeed(),
-		queue: newBatch(cfg.Queue), inFlight: newBatch(cfg.Queue),
-		writing: make(chan struct{}, 1),
-		wake:    make(chan struct{}, 1), hurry: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}), abandon: abandon,
+		db: db, now: cfg.Now, seed: maphash.MakeSeed(),
+		limits: limits.New(limits.Config{Keys: cfg.LimiterKeys, Now: cfg.Now}),
 	}
-	go s.run(background)
+	s.queue = writebehind.Start(writebehind.Config{
+		Limit: cfg.Queue, Pause: pause, MaxBackoff: maxBackoff, Write: s.write, Log: cfg.Log,
+	})
 	return s, nil
 }
 
@@ -151,54 +130,33 @@ func setAside(path, aside string) error {
 	return nil
 }
 
+// Add implements [tokens.Live].
+func (s *State) Add(token tokens.LiveToken) { s.queue.Add(token) }
+
+// Touch implements [accounts.Usage].
+func (s *State) Touch(use accounts.Use) { s.queue.Touch(use) }
+
 // Allow counts one event of key in a window that begins with the key's first event, and
 // reports whether there are at most limit of them, else how long the window lasts. Refused
 // events do not count, and a limit below 1 allows nothing. It counts in memory and needs no ctx.
 func (s *State) Allow(_ context.Context, key string, limit int, window time.Duration) (allowed bool, retryAfter time.Duration) {
-	return s.limits.allow(key, limit, window)
+	return s.limits.Allow(key, limit, window)
 }
 
 // Waiting is how many records and uses are not written yet.
-func (s *State) Waiting() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.queue.size() + s.inFlight.size()
-}
+func (s *State) Waiting() int { return s.queue.Waiting() }
 
 // Dropped counts the records and uses that were given up because the file did not take
 // them in time.
-func (s *State) Dropped() uint64 { return s.dropped.Load() }
+func (s *State) Dropped() uint64 { return s.queue.Dropped() }
 
 // Close writes what is queued, as far as ctx allows, and closes the file. What is added
 // from now on is dropped. It returns an error when something was not written.
 func (s *State) Close(ctx context.Context) error {
 	s.closing.Do(func() {
-		s.mu.Lock()
-		s.closed = true
-		s.mu.Unlock()
-		close(s.stop)
-		select {
-		case <-s.stopped:
-		case <-ctx.Done():
+		if err := errors.Join(s.queue.Close(ctx), s.db.Close()); err != nil {
+			s.closeErr = fmt.Errorf("close state: %w", err)
 		}
-		err := s.flush(ctx)
-		s.abandon()
-		<-s.stopped
-		s.closeErr = errors.Join(s.giveUp(errors.Join(err, ctx.Err())), s.db.Close())
 	})
 	return s.closeErr
-}
-
-// giveUp counts what is still queued as dropped.
-func (s *State) giveUp(cause error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	lost := s.queue.size() + s.inFlight.size()
-	if lost == 0 {
-		return nil
-	}
-	s.dropped.Add(uint64(lost))
-	s.queue.clear()
-	s.inFlight.clear()
-	return fmt.Errorf("close state: %d records are not written: %w", lost, cause)
 }

@@ -149,6 +149,15 @@ func updateKey(ctx context.Context, tx *sqldb.Tx, k tokens.StoredKey) error {
 	return err
 }
 
+// RaiseVersion raises the version of the key set by a jump. After a backup was restored, that
+// takes it past every version that a replica may have seen, so that all read the keys again.
+func RaiseVersion(ctx context.Context, tx *sqldb.Tx, by int64) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE key_set SET version = version + $1 WHERE id = 1", by); err != nil {
+		return fmt.Errorf("raise version of key set: %w", err)
+	}
+	return nil
+}
+
 // Reseal replaces the sealed form of every private part, as a change of the master key needs.
 func Reseal(ctx context.Context, tx *sqldb.Tx, reseal func(label string, sealed []byte) ([]byte, error)) error {
 	set, err := readKeySet(ctx, tx)

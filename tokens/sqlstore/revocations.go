@@ -81,26 +81,40 @@ func scanTexts(rows *sql.Rows) ([]string, error) {
 	return texts, rows.Err()
 }
 
-// Sweep implements [tokens.Store]. It looks before it writes: a write ends what other parts
-// of the process have cached of the database.
+// sweepRows bounds what one transaction of a sweep removes, so that it holds up nobody.
+const sweepRows = 1024
+
+// Sweep implements [tokens.Store], on many replicas at a time too. It looks before it writes:
+// a write ends what other parts of the process have cached of the database.
 func (s *Store) Sweep(ctx context.Context, expiredBefore time.Time) (int, error) {
 	work, err := s.sweepable(ctx, expiredBefore)
 	if err != nil || !work {
 		return 0, translate(err)
 	}
-	var swept int64
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		result, err := tx.ExecContext(ctx, "DELETE FROM revoked_tokens WHERE expires_at < $1", sqldb.Micros(expiredBefore))
+	for total := 0; ; {
+		swept, err := s.sweepSome(ctx, expiredBefore)
 		if err != nil {
-			return fmt.Errorf("sweep revocations: %w", err)
+			return 0, translate(fmt.Errorf("sweep revocations: %w", err))
 		}
-		swept, err = result.RowsAffected()
+		if total += swept; swept < sweepRows {
+			return total, nil
+		}
+	}
+}
+
+// sweepSome looks at the end twice, as a revocation may be prolonged between the two.
+func (s *Store) sweepSome(ctx context.Context, expiredBefore time.Time) (swept int, err error) {
+	err = s.db.Merge(ctx, func(tx *sqldb.Tx) error {
+		result, err := tx.ExecContext(ctx, `DELETE FROM revoked_tokens WHERE expires_at < $1 AND (account_id, jti) IN
+			(SELECT r.account_id, r.jti FROM revoked_tokens r WHERE r.expires_at < $1 LIMIT $2)`, sqldb.Micros(expiredBefore), sweepRows)
+		if err != nil {
+			return err
+		}
+		rows, err := result.RowsAffected()
+		swept = int(rows)
 		return err
 	})
-	if err != nil {
-		return 0, translate(err)
-	}
-	return int(swept), nil
+	return swept, err
 }
 
 func (s *Store) sweepable(ctx context.Context, expiredBefore time.Time) (work bool, err error) {

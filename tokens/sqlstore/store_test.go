@@ -3,8 +3,10 @@ package sqlstore_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
+	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,35 +18,7 @@ import (
 	"github.com/signet-issuer/signet/internal/sqldb"
 	"github.com/signet-issuer/signet/tokens"
 	"github.com/signet-issuer/signet/tokens/sqlstore"
-	"github.com/signet-issuer/signet/tokens/storetest"
 )
-
-func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Backend {
-		db := openDB(t)
-		return storetest.Backend{
-			Store: sqlstore.New(db), Accounts: addAccounts(t, db),
-			Events: func(t *testing.T) []audit.Event { return allEvents(t, db) },
-		}
-	})
-}
-
-func openDB(t *testing.T) *sqldb.DB {
-	t.Helper()
-	db, err := sqldb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "signet.db"), sqldb.Normal)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context(), sqldb.Migrations); err != nil {
-		t.Fatal(err)
-	}
-	return db
-}
 
 func addAccounts(t *testing.T, db *sqldb.DB) (ids [2]uuid.UUID) {
 	t.Helper()
@@ -94,8 +68,9 @@ func allEvents(t *testing.T, db *sqldb.DB) []audit.Event {
 	return events
 }
 
-func TestUnavailable(t *testing.T) {
-	db := openDB(t)
+func TestUnavailable(t *testing.T) { onEach(t, testUnavailable) }
+
+func testUnavailable(t *testing.T, db *sqldb.DB) {
 	store := sqlstore.New(db)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
@@ -119,8 +94,9 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
-func TestReseal(t *testing.T) {
-	db := openDB(t)
+func TestReseal(t *testing.T) { onEach(t, testReseal) }
+
+func testReseal(t *testing.T, db *sqldb.DB) {
 	store := sqlstore.New(db)
 	key := tokens.StoredKey{
 		KID: "K1", Purpose: tokens.AccessTokens, Alg: tokens.ES256, State: tokens.Active,
@@ -158,8 +134,9 @@ func TestReseal(t *testing.T) {
 }
 
 // What other parts of the process have cached of the database lasts until the next write.
-func TestSweepWritesOnlyWhenSomethingIsDue(t *testing.T) {
-	db := openDB(t)
+func TestSweepWritesOnlyWhenSomethingIsDue(t *testing.T) { onEach(t, testSweepWrites) }
+
+func testSweepWrites(t *testing.T, db *sqldb.DB) {
 	store, now := sqlstore.New(db), time.Now()
 	revocation := tokens.Revocation{JTI: "J", AccountID: addAccounts(t, db)[0], ExpiresAt: now, At: now}
 	if err := store.Revoke(t.Context(), authz.Principal{}, revocation, audit.Event{}); err != nil {
@@ -171,5 +148,69 @@ func TestSweepWritesOnlyWhenSomethingIsDue(t *testing.T) {
 	}
 	if n, err := store.Sweep(t.Context(), now.Add(time.Second)); n != 1 || err != nil || db.Epoch() == before {
 		t.Errorf("one is due: %d swept, %v, epoch %d to %d", n, err, before, db.Epoch())
+	}
+}
+
+func TestSweepOfManyByMany(t *testing.T) { onEach(t, testSweepOfMany) }
+
+func testSweepOfMany(t *testing.T, db *sqldb.DB) {
+	const due = 2500
+	account, now := addAccounts(t, db)[0], time.Now()
+	err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+		for i := range due + 3 {
+			end := now.Add(-time.Minute)
+			if i >= due {
+				end = now.Add(time.Minute)
+			}
+			_, err := tx.ExecContext(t.Context(), "INSERT INTO revoked_tokens (jti, account_id, expires_at, revoked_at) VALUES ($1, $2, $3, 0)",
+				fmt.Sprint(i), account, sqldb.Micros(end))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var swept atomic.Int64
+	var group sync.WaitGroup
+	for range 3 {
+		group.Go(func() {
+			n, err := sqlstore.New(db).Sweep(t.Context(), now)
+			if err != nil {
+				t.Error(err)
+			}
+			swept.Add(int64(n))
+		})
+	}
+	group.Wait()
+	left, err := sqlstore.New(db).RevokedOf(t.Context(), account, time.Time{})
+	if swept.Load() != due || len(left) != 3 || err != nil {
+		t.Errorf("%d swept, %d left, %v", swept.Load(), len(left), err)
+	}
+}
+
+func TestRaiseVersion(t *testing.T) { onEach(t, testRaiseVersion) }
+
+func testRaiseVersion(t *testing.T, db *sqldb.DB) {
+	store := sqlstore.New(db)
+	before, err := store.KeySet(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	raise := func(tx *sqldb.Tx) error { return sqlstore.RaiseVersion(t.Context(), tx, 1_000_000) }
+	if err := db.Write(t.Context(), raise); err != nil {
+		t.Fatal(err)
+	}
+	after, err := store.KeySet(t.Context())
+	if err != nil || after.Version != before.Version+1_000_000 {
+		t.Errorf("version %d became %d, %v", before.Version, after.Version, err)
+	}
+	refused := errors.New("refused")
+	err = db.Write(t.Context(), func(tx *sqldb.Tx) error { return errors.Join(raise(tx), refused) })
+	again, readErr := store.KeySet(t.Context())
+	if !errors.Is(err, refused) || readErr != nil || again.Version != after.Version {
+		t.Errorf("a transaction that failed with %v left version %d, %v", err, again.Version, readErr)
 	}
 }
