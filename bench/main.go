@@ -12,8 +12,11 @@ import (
 	"time"
 )
 
-// target is the most that a token may cost, as a multiple of the floor.
-const target = 1.5
+// The most that a token may cost, as a multiple of the floor.
+const (
+	embeddedTarget   = 1.5
+	productionTarget = 2.5
+)
 
 // floorArgument makes this program the floor instead.
 const floorArgument = "floor"
@@ -78,40 +81,57 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer floor.stop()
-	signet, requests, err := startSignet(ctx, p.binary, folder)
-	if err != nil {
-		return err
+	servers := []*contender{{process: floor}}
+	for _, open := range []func(context.Context, string, string) (*contender, error){startEmbedded, startProduction} {
+		server, err := open(ctx, p.binary, folder)
+		if err != nil {
+			return err
+		}
+		defer server.close()
+		servers = append(servers, server)
 	}
-	defer signet.stop()
-
 	time.Sleep(time.Second) // what starting left to do is not part of idling
-	idle, err := signet.memory()
-	if err != nil {
+	for _, server := range servers {
+		if server.idle, err = server.process.memory(); err != nil {
+			return err
+		}
+	}
+	servers[0].requests = servers[1].requests // the floor takes any
+	if err := measure(ctx, p, servers); err != nil {
 		return err
 	}
-	results, err := measure(ctx, p, floor, signet, requests)
-	if err != nil {
-		return err
-	}
-	return report(out, p, results, signet, idle)
+	return report(out, p, servers)
 }
 
-// measure lets both servers work in turns. The first turn of each is not counted.
-func measure(ctx context.Context, p plan, floor, signet *process, requests []string) (results, error) {
-	var r results
+// contender is a server with the load that is meant for it.
+type contender struct {
+	process  *process
+	target   float64
+	requests []string
+	idle     memory
+	turns    []turn
+	engines  []interface{ Close() error } // what it runs on
+}
+
+func (c *contender) close() {
+	c.process.stop()
+	for _, engine := range c.engines {
+		_ = engine.Close() // its folder goes with the whole run's
+	}
+}
+
+// measure lets the servers work in turns. The first turn of each is not counted.
+func measure(ctx context.Context, p plan, servers []*contender) error {
 	for round := range p.rounds + 1 {
-		for _, one := range []struct {
-			process *process
-			into    *[]turn
-		}{{floor, &r.floor}, {signet, &r.signet}} {
-			got, err := one.process.work(ctx, p, requests)
+		for _, server := range servers {
+			got, err := server.process.work(ctx, p, server.requests)
 			if err != nil {
-				return results{}, fmt.Errorf("%s: %w", one.process.name, err)
+				return fmt.Errorf("%s: %w", server.process.name, err)
 			}
 			if round > 0 {
-				*one.into = append(*one.into, got)
+				server.turns = append(server.turns, got)
 			}
 		}
 	}
-	return r, nil
+	return nil
 }

@@ -5,11 +5,10 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
-
-type results struct{ floor, signet []turn }
 
 // cost is the processor time of a token over all turns, and the rate of the median turn.
 func cost(turns []turn) (perToken time.Duration, perSecond float64) {
@@ -25,37 +24,48 @@ func cost(turns []turn) (perToken time.Duration, perSecond float64) {
 	return cpu / time.Duration(tokens), rates[len(rates)/2]
 }
 
-// spread is the lowest and the highest ratio of two turns that followed each other.
-func (r results) spread() (lowest, highest float64) {
-	ratios := make([]float64, len(r.signet))
-	for i := range r.signet {
-		ratios[i] = float64(r.signet[i].cpu) / float64(r.floor[i].cpu)
+// spread is the lowest and the highest ratio of two turns of the same round.
+func spread(turns, floor []turn) (lowest, highest float64) {
+	ratios := make([]float64, len(turns))
+	for i := range turns {
+		ratios[i] = float64(turns[i].cpu) / float64(floor[i].cpu)
 	}
 	return slices.Min(ratios), slices.Max(ratios)
 }
 
-func report(out io.Writer, p plan, r results, signet *process, idle memory) error {
-	size, err := os.Stat(signet.binary)
+// report prints a column for each server, the floor first.
+func report(out io.Writer, p plan, servers []*contender) error {
+	size, err := os.Stat(p.binary)
 	if err != nil {
 		return err
 	}
-	busy, err := signet.memory()
-	if err != nil {
-		return err
+	floor := servers[0]
+	floorCPU, _ := cost(floor.turns)
+	rows := []string{
+		"", "CPU per token, µs", "ratio", "tokens a second", "idle memory, MiB (≤ 40)", "peak memory, MiB", "start to ready, ms (≤ 300)",
 	}
-	floorCPU, floorRate := cost(r.floor)
-	signetCPU, signetRate := cost(r.signet)
-	lowest, highest := r.spread()
-	text := fmt.Sprintf("%d turns of %d tokens each over %d connections\n\n", p.rounds, p.tokens, p.connections) +
-		"\tfloor\tsignet\ttarget\n" +
-		fmt.Sprintf("CPU per token, µs\t%.1f\t%.1f\t\n", micros(floorCPU), micros(signetCPU)) +
-		fmt.Sprintf("ratio\t1\t%.2f (turns: %.2f to %.2f)\t≤ %.1f\n", float64(signetCPU)/float64(floorCPU), lowest, highest, target) +
-		fmt.Sprintf("tokens a second\t%.0f\t%.0f\t\n", floorRate, signetRate) +
-		fmt.Sprintf("idle memory, MiB\t\t%.1f\t≤ 40\n", mebi(idle.now)) +
-		fmt.Sprintf("peak memory, MiB\t\t%.1f\t\n", mebi(busy.peak)) +
-		fmt.Sprintf("start to ready, ms\t\t%.0f\t≤ 300\n", signet.readyAfter.Seconds()*1000) +
-		fmt.Sprintf("binary, MiB\t\t%.1f\t≤ 40\n", mebi(size.Size()))
+	for _, server := range servers {
+		busy, err := server.process.memory()
+		if err != nil {
+			return err
+		}
+		perToken, perSecond := cost(server.turns)
+		ratio, ready := "1", ""
+		if server != floor {
+			lowest, highest := spread(server.turns, floor.turns)
+			ratio = fmt.Sprintf("%.2f (turns: %.2f to %.2f; ≤ %.1f)", float64(perToken)/float64(floorCPU), lowest, highest, server.target)
+			ready = fmt.Sprintf("%.0f", server.process.readyAfter.Seconds()*1000)
+		}
+		for i, cell := range []string{
+			server.process.name, fmt.Sprintf("%.1f", micros(perToken)), ratio, fmt.Sprintf("%.0f", perSecond),
+			fmt.Sprintf("%.1f", mebi(server.idle.now)), fmt.Sprintf("%.1f", mebi(busy.peak)), ready,
+		} {
+			rows[i] += "\t" + cell
+		}
+	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	text := fmt.Sprintf("%d turns of %d tokens each over %d connections\n\n%s\nbinary: %.1f MiB (≤ 40)\n",
+		p.rounds, p.tokens, p.connections, strings.Join(rows, "\n"), mebi(size.Size()))
 	if _, err := io.WriteString(table, text); err != nil {
 		return err
 	}

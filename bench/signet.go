@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/signet-issuer/signet/client"
+	"github.com/signet-issuer/signet/internal/engines"
+	"github.com/signet-issuer/signet/internal/secret"
 )
 
 // orgs shares the load out, so that no org reaches the rate that one may have.
@@ -28,33 +31,65 @@ func build(ctx context.Context, path string) error {
 	return nil
 }
 
-// startSignet starts an embedded server with accounts, and returns requests for their tokens.
-func startSignet(ctx context.Context, binary, folder string) (*process, []string, error) {
-	environ := []string{"SIGNET_LISTEN=127.0.0.1:0", "SIGNET_LOG_FORMAT=json", "SIGNET_DATA_DIR=" + filepath.Join(folder, "data")}
+// startEmbedded starts a server on its own files.
+func startEmbedded(ctx context.Context, binary, folder string) (*contender, error) {
+	return startSignet(ctx, "embedded", embeddedTarget, binary, "SIGNET_DATA_DIR="+filepath.Join(folder, "data"))
+}
+
+// startProduction starts a server on a PostgreSQL and a Redis of its own.
+func startProduction(ctx context.Context, binary, folder string) (*contender, error) {
+	_, key, err := secret.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	postgres, err := engines.StartPostgres(ctx, filepath.Join(folder, "postgres"))
+	if err != nil {
+		return nil, err
+	}
+	redis, err := engines.StartRedis(ctx, filepath.Join(folder, "redis"))
+	if err != nil {
+		return nil, errors.Join(err, postgres.Close())
+	}
+	err = postgres.CreateDatabase(ctx, "signet")
+	var server *contender
+	if err == nil {
+		server, err = startSignet(ctx, "production", productionTarget, binary, "SIGNET_DATABASE_URL="+postgres.URL("signet"),
+			"SIGNET_REDIS_URL=redis://"+redis.Addr()+"/0", "SIGNET_MASTER_KEY="+key.Reveal())
+	}
+	if err != nil {
+		return nil, errors.Join(err, redis.Close(), postgres.Close())
+	}
+	server.engines = append(server.engines, redis, postgres)
+	return server, nil
+}
+
+// startSignet starts a server with accounts, and makes requests for their tokens.
+func startSignet(ctx context.Context, name string, target float64, binary string, settings ...string) (*contender, error) {
+	environ := append([]string{"SIGNET_LISTEN=127.0.0.1:0", "SIGNET_LOG_FORMAT=json"}, settings...)
 	bootstrap := exec.CommandContext(ctx, binary, "bootstrap")
 	bootstrap.Env = environ
 	printed, err := bootstrap.Output()
 	if err != nil {
-		return nil, nil, fmt.Errorf("signet bootstrap: %w", err)
+		return nil, fmt.Errorf("signet bootstrap: %w", err)
 	}
 	var admin struct {
 		ClientID     string `json:"client_id"`
 		ClientSecret string `json:"client_secret"`
 	}
 	if err := json.Unmarshal(printed, &admin); err != nil {
-		return nil, nil, fmt.Errorf("signet bootstrap: %w", err)
+		return nil, fmt.Errorf("signet bootstrap: %w", err)
 	}
-	p := &process{name: "signet", binary: binary, cmd: exec.CommandContext(ctx, binary, "serve")}
+	p := &process{name: name, binary: binary, cmd: exec.CommandContext(ctx, binary, "serve")}
 	p.cmd.Env = environ
 	if err := p.serve(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	requests, err := makeAccounts(ctx, client.New(ctx, p.url, admin.ClientID, admin.ClientSecret))
 	if err != nil {
 		p.stop()
-		return nil, nil, err
+		return nil, err
 	}
-	return p, requests, nil
+	return &contender{process: p, target: target, requests: requests}, nil
 }
 
 // serve starts the process and waits until it is ready.

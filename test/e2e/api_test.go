@@ -44,6 +44,7 @@ func (a answer) into(t testing.TB, v any) {
 type api struct {
 	t      testing.TB
 	url    string
+	issuer string
 	bearer string // of an administrator, once there is one
 	http   *http.Client
 }
@@ -67,14 +68,14 @@ func (s *server) plain(t testing.TB) *api {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 64
 	t.Cleanup(transport.CloseIdleConnections)
-	return &api{t: t, url: s.url, http: &http.Client{Transport: transport}}
+	return &api{t: t, url: s.url, issuer: s.issuer, http: &http.Client{Transport: transport}}
 }
 
 // as returns a caller with an administrative token of the login.
 func (a *api) as(who login) *api {
 	a.t.Helper()
 	b := *a
-	b.bearer = a.token(who, "resource", a.url)
+	b.bearer = a.token(who, "resource", a.issuer)
 	return &b
 }
 

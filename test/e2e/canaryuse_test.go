@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 
 	"github.com/signet-issuer/signet/accounts"
@@ -130,9 +129,8 @@ func readEverything(t *testing.T, admin *api, c *canary) {
 }
 
 // addSealed opens what the database keeps sealed, and searches for that too.
-func addSealed(t *testing.T, p *place, c *canary) {
+func addSealed(t *testing.T, p *place, c *canary, text string) {
 	t.Helper()
-	text := strings.TrimSpace(string(readFile(t, p.data("master.key"))))
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		t.Fatal(err)
@@ -143,16 +141,17 @@ func addSealed(t *testing.T, p *place, c *canary) {
 		t.Fatal(err)
 	}
 	var peppers, keys int
-	eachSealed(t, p, "SELECT number, sealed FROM peppers", func(number int64, sealed []byte) {
-		plain, err := master.Open(accounts.PepperLabel(number), sealed)
+	db := openTruth(t, p)
+	eachRow(t, db, "SELECT number, sealed FROM peppers", func(row []any) {
+		plain, err := master.Open(accounts.PepperLabel(row[0].(int64)), row[1].([]byte))
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.addBytes("a pepper", plain)
 		peppers++
 	})
-	eachSealed(t, p, "SELECT kid, sealed FROM signing_keys WHERE sealed IS NOT NULL", func(kid string, sealed []byte) {
-		plain, err := master.Open(tokens.KeyLabel(kid), sealed)
+	eachRow(t, db, "SELECT kid, sealed FROM signing_keys WHERE sealed IS NOT NULL", func(row []any) {
+		plain, err := master.Open(tokens.KeyLabel(row[0].(string)), row[1].([]byte))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,24 +178,4 @@ func (c *canary) addBytes(what string, raw []byte) {
 	c.add(what+" in hex", hex.EncodeToString(raw))
 	c.add(what+" in base64", base64.RawStdEncoding.EncodeToString(raw))
 	c.add(what+" in base64url", base64.RawURLEncoding.EncodeToString(raw))
-}
-
-func eachSealed[K any](t *testing.T, p *place, query string, do func(K, []byte)) {
-	t.Helper()
-	rows, err := openCopy(t, p, "signet.db").QueryContext(t.Context(), query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var name K
-		var sealed []byte
-		if err := rows.Scan(&name, &sealed); err != nil {
-			t.Fatal(err)
-		}
-		do(name, sealed)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -38,8 +38,9 @@ func TestSIGTERMLosesNoRequest(t *testing.T) {
 	}
 }
 
-// load is workers that ask for tokens until they are asked to leave.
+// load is workers that ask for tokens until they are asked to leave, or leave is set.
 type load struct {
+	leave    atomic.Bool
 	answered atomic.Int64
 	done     sync.WaitGroup
 
@@ -53,7 +54,7 @@ func startLoad(t *testing.T, base string, who login, workers int) *load {
 		l.done.Go(func() {
 			client := &http.Client{Transport: &http.Transport{}}
 			defer client.CloseIdleConnections()
-			for t.Context().Err() == nil {
+			for t.Context().Err() == nil && !l.leave.Load() {
 				leave, err := l.ask(t, client, base, who)
 				if err != nil {
 					l.mu.Lock()
