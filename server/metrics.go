@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -74,6 +75,13 @@ func (m *Metrics) WatchState(report func() string) {
 		}
 		return 0
 	}))
+}
+
+// WatchClock adds the process's time, so that an alert can tell of a clock that is off.
+func (m *Metrics) WatchClock(now func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "signet_time_seconds", Help: "What time it is for this process, in seconds since 1970.",
+	}, func() float64 { return float64(now().UnixMilli()) / 1000 }))
 }
 
 // Observe counts one finished request.

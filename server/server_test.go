@@ -113,12 +113,13 @@ func TestMetricsOfPoolsAndState(t *testing.T) {
 	metrics := server.NewMetrics(func() uint64 { return 7 })
 	report := "ok"
 	metrics.WatchState(func() string { return report })
+	metrics.WatchClock(func() time.Time { return time.UnixMilli(1_500) })
 	metrics.WatchPool("read", func() sql.DBStats {
 		return sql.DBStats{MaxOpenConnections: 12, InUse: 5, WaitCount: 3, WaitDuration: 1500 * time.Millisecond}
 	})
 	metrics.WatchPool("write", func() sql.DBStats { return sql.DBStats{MaxOpenConnections: 4} })
 	for _, want := range []string{
-		"signet_state_dropped_total 7", "signet_redis_ok 1",
+		"signet_state_dropped_total 7", "signet_redis_ok 1", "signet_time_seconds 1.5",
 		`signet_sql_connections_max{pool="read"} 12`, `signet_sql_connections_max{pool="write"} 4`,
 		`signet_sql_connections_in_use{pool="read"} 5`, `signet_sql_waits_total{pool="read"} 3`,
 		`signet_sql_wait_seconds_total{pool="read"} 1.5`,

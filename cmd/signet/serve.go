@@ -149,6 +149,7 @@ func (s *stack) backing() slog.Attr {
 
 func (s *stack) metrics() *server.Metrics {
 	metrics := server.NewMetrics(s.state.Dropped)
+	metrics.WatchClock(time.Now)
 	metrics.WatchPool("read", s.db.ReaderStats)
 	metrics.WatchPool("write", s.db.WriterStats)
 	if s.report != nil {
