@@ -156,6 +156,7 @@ func (w *world) actor(rt *rapid.T) authz.Principal {
 	must(rt, err)
 	by := authz.Principal{
 		OrgID: standing.OrgID, System: standing.System(), AccountID: standing.AccountID, CredentialID: standing.CredentialID,
+		SecretID: standing.SecretID, Gen: standing.Gen,
 		Subject: standing.Subject(), Holds: standing.Allowed(), Permissions: standing.Allowed().Intersect(authz.AdminScopes),
 	}
 	for _, word := range words {

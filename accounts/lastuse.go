@@ -16,15 +16,20 @@ import (
 // stateTimeout is how long a request waits for the shared state, which it can do without.
 const stateTimeout = 250 * time.Millisecond
 
-// maxPending bounds the uses that wait to be saved; beyond it they are saved early.
-const maxPending = 10_000
+const (
+	// maxPending is how many uses wait to be saved; beyond it they are saved early.
+	maxPending = 10_000
+	// maxKept bounds them while they cannot be saved: uses of further secrets are not kept.
+	maxKept = 10 * maxPending
+)
 
 // pendingUses holds this process's uses, the newest of each secret, until they are in the store.
 type pendingUses struct {
-	mu    sync.Mutex
-	uses  map[uuid.UUID]Use
-	taken []Use         // the last batch, shown until the next, as a reader may have missed its saving
-	full  chan struct{} // wakes [Service.RunUsage] early
+	mu      sync.Mutex
+	uses    map[uuid.UUID]Use
+	taken   map[uuid.UUID]Use // the last batch, shown until the next, as a reader may have missed its saving
+	failing bool              // the last batch could not be saved
+	full    chan struct{}     // wakes [Service.RunUsage] early
 }
 
 func newPendingUses() *pendingUses {
@@ -35,7 +40,8 @@ func (p *pendingUses) add(use Use) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keep(use)
-	if len(p.uses) >= maxPending {
+	// A store that just failed would only be asked again at once.
+	if len(p.uses) >= maxPending && !p.failing {
 		select {
 		case p.full <- struct{}{}:
 		default:
@@ -44,27 +50,36 @@ func (p *pendingUses) add(use Use) {
 }
 
 func (p *pendingUses) keep(use Use) {
-	if known, ok := p.uses[use.SecretID]; !ok || known.At.Before(use.At) {
+	known, ok := p.uses[use.SecretID]
+	if (ok && known.At.Before(use.At)) || (!ok && len(p.uses) < maxKept) {
 		p.uses[use.SecretID] = use
 	}
 }
 
+// take begins a new batch and returns the uses of the old one.
 func (p *pendingUses) take() []Use {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.taken = slices.Collect(maps.Values(p.uses))
-	p.uses = map[uuid.UUID]Use{}
-	return p.taken
+	p.taken, p.uses = p.uses, map[uuid.UUID]Use{}
+	taken := p.taken
+	p.mu.Unlock()
+	return slices.Collect(maps.Values(taken))
 }
 
-// giveBack keeps what could not be saved for the next time. It wakes nobody, as the store
-// that just failed would only be asked again at once.
-func (p *pendingUses) giveBack(uses []Use) {
+// giveBack keeps what could not be saved for the next time.
+func (p *pendingUses) giveBack() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, use := range uses {
+	newer := p.uses
+	p.uses, p.taken, p.failing = p.taken, nil, true
+	for _, use := range newer {
 		p.keep(use)
 	}
+}
+
+func (p *pendingUses) saved() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failing = false
 }
 
 // of returns the waiting uses of the accounts.
@@ -92,7 +107,8 @@ func (p *pendingUses) of(accounts []uuid.UUID) []Use {
 // Touch notes that a credential was used for a token, and returns at once. The user agent
 // may be any bytes: what is kept of it is valid UTF-8, cut at a character's border.
 func (s *Service) Touch(use Use) {
-	use.UserAgent = strings.ToValidUTF8(use.UserAgent[:min(len(use.UserAgent), MaxUserAgentBytes)], "")
+	// A copy: what is kept must not hold on to the whole header.
+	use.UserAgent = strings.Clone(strings.ToValidUTF8(use.UserAgent[:min(len(use.UserAgent), MaxUserAgentBytes)], ""))
 	s.pending.add(use)
 	s.usage.Touch(use)
 }
@@ -103,11 +119,12 @@ func (s *Service) FlushUsage(ctx context.Context) error {
 	if len(taken) == 0 {
 		return nil
 	}
-	err := s.store.SaveUsage(ctx, taken)
-	if err != nil {
-		s.pending.giveBack(taken)
+	if err := s.store.SaveUsage(ctx, taken); err != nil {
+		s.pending.giveBack()
+		return err
 	}
-	return err
+	s.pending.saved()
+	return nil
 }
 
 // RunUsage saves uses at every interval, or when many wait, until ctx ends. The

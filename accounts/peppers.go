@@ -27,6 +27,8 @@ const (
 	// it by then. Both are measured by this process's clock alone.
 	peppersAge = time.Second
 	pepperRest = 10 * peppersAge
+	// A pepper of that age is known to all, however wrong their clocks are.
+	pepperSettled = time.Hour
 
 	readingLimit = peppersAge
 )
@@ -91,7 +93,7 @@ func (p *Peppers) read(ctx context.Context) error {
 		return err
 	}
 	after := &knownPeppers{all: slices.Clone(before.all), asof: asof}
-	for _, sealed := range stored {
+	for i, sealed := range stored {
 		if slices.ContainsFunc(before.all, func(known pepper) bool { return known.number == sealed.Number }) {
 			continue
 		}
@@ -99,7 +101,11 @@ func (p *Peppers) read(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("pepper %d: %w", sealed.Number, err)
 		}
-		after.all = append(after.all, pepper{number: sealed.Number, key: key, since: asof})
+		known := pepper{number: sealed.Number, key: key, since: asof}
+		if len(before.all) == 0 && (i < len(stored)-1 || asof.Sub(sealed.CreatedAt) > pepperSettled) {
+			known.since = time.Time{} // long before this process
+		}
+		after.all = append(after.all, known)
 	}
 	p.known.Store(after)
 	return nil

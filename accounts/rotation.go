@@ -145,7 +145,12 @@ func (c *change) replace(ctx context.Context, t turn, in Rotation) (made Issued,
 		if in.Overlap != 0 {
 			return made, invalid("overlapSeconds", "must be 0 for a token, which ends at once")
 		}
-		credential.ExpiresAt = c.end(KindToken, time.Time{})
+		if credential.Disabled {
+			return made, ErrConflict // nobody gets a token that only comes alive later
+		}
+		if credential.ExpiresAt, err = c.successorEnds(ctx, t, credential); err != nil {
+			return made, err
+		}
 	}
 	if made.Previous, err = c.endSecrets(ctx, &credential, in.Overlap); err != nil {
 		return made, err
@@ -153,7 +158,7 @@ func (c *change) replace(ctx context.Context, t turn, in Rotation) (made Issued,
 	if err := c.roomForSecret(ctx, credential.ID); err != nil {
 		return made, err
 	}
-	// Who presents a token has all that its successor gives.
+	// Who presents a token has all that its successor gives, and for as long.
 	if t.own == uuid.Nil {
 		if err := c.mayProve(ctx, t.account, credential); err != nil {
 			return made, err
@@ -161,6 +166,25 @@ func (c *change) replace(ctx context.Context, t turn, in Rotation) (made Issued,
 	}
 	made.Credential, _, made.Secret, err = c.addSecret(ctx, t.holder, credential, time.Time{})
 	return made, err
+}
+
+// successorEnds is when a token ends that takes the place of another. Who replaces its own gets
+// no longer life than that one was given.
+func (c *change) successorEnds(ctx context.Context, t turn, credential Credential) (time.Time, error) {
+	end := c.end(KindToken, time.Time{})
+	if t.own == uuid.Nil {
+		return end, nil
+	}
+	secrets, err := c.Secrets(ctx, credential.ID)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, s := range secrets {
+		if given := c.now.Add(credential.ExpiresAt.Sub(s.CreatedAt)); given.Before(end) {
+			end = given
+		}
+	}
+	return end, nil
 }
 
 // meant is the credential that the rotation names.

@@ -77,6 +77,9 @@ type change struct {
 func (s *Service) write(ctx context.Context, by authz.Principal, once Once, fn func(*change) (outcome, error)) error {
 	return s.store.Write(ctx, by, func(tx Tx) error {
 		c := &change{Tx: tx, judge: judge{Reader: tx, by: by}, s: s, now: s.now()}
+		if err := c.callerStands(ctx); err != nil {
+			return err
+		}
 		if err := c.refuseRepetition(ctx, once); err != nil {
 			return err
 		}

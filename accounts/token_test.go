@@ -32,6 +32,7 @@ func (f *fixture) presents(token secret.Text) authz.Principal {
 	must(f.t, err)
 	return authz.Principal{
 		OrgID: standing.OrgID, System: standing.System(), AccountID: standing.AccountID, CredentialID: standing.CredentialID,
+		SecretID: standing.SecretID, Gen: standing.Gen,
 		Subject: standing.Subject(), Permissions: standing.Allowed().Intersect(authz.AdminScopes), Holds: standing.Allowed(),
 	}
 }

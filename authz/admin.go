@@ -66,6 +66,8 @@ type Principal struct {
 	Subject   string // the sub of its tokens, stored as createdBy and as the actor of audit rows
 	// CredentialID is the credential that it has proven, or that its token was traded for.
 	CredentialID uuid.UUID
+	SecretID     uuid.UUID // of that credential
+	Gen          int64     // of account, org and credential, when that was proven
 
 	Permissions Set // the administrative permissions that its token carries
 	Holds       Set // everything its account is allowed now, of any resource

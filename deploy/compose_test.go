@@ -95,9 +95,15 @@ func TestComposeTrustsItsBalancer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subnet, err := netip.ParsePrefix(file.at("networks", "edge", "ipam", "config").list()[0].at("subnet").text())
+	network := file.at("networks", "edge", "ipam", "config").list()[0]
+	subnet, err := netip.ParsePrefix(network.at("subnet").text())
 	if err != nil || !subnet.Contains(address) {
 		t.Errorf("%s is not in %s: %v", address, subnet, err)
+	}
+	// Else a replica, which starts before the balancer, could get its address.
+	given, err := netip.ParsePrefix(network.at("ip_range").text())
+	if err != nil || given.Contains(address) || !subnet.Contains(given.Addr()) {
+		t.Errorf("others get their addresses from %s: %v", given, err)
 	}
 	file.at("networks", "data", "internal").is("true")
 	for _, name := range []string{"postgres", "redis"} {

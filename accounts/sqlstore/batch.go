@@ -109,7 +109,7 @@ func (b *batches) run() {
 		// Of an error about data it is not known whose data that are.
 		apart := err != nil && len(batch) > 1 && !errors.Is(err, accounts.ErrUnavailable)
 		for _, r := range batch {
-			if apart {
+			if apart && !r.left.Load() {
 				found, err = b.send(context.Background(), r.keys)
 			}
 			r.done <- result{found, err}

@@ -56,8 +56,10 @@ func (db *DB) queryPostgres(ctx context.Context, query string, args []any) (*sql
 			err = errors.Join(context.Canceled, rows.Close()) //nolint:sqlclosecheck // another attempt may follow
 		}
 		if !repeatable(err) || limited.Err() != nil || db.closed.Load() {
+			if !timer.Stop() {
+				cancel() // the timer has run out, and may not have got so far
+			}
 			err = overdue(ctx, limited, "no answer", err)
-			timer.Stop()
 			cancel()
 			return nil, outcome(ctx, db.ifClosed(err))
 		}

@@ -72,7 +72,7 @@ func (b Bearer) Principal(ctx context.Context) authz.Principal {
 	standing := b.Standing
 	principal := authz.Principal{
 		OrgID: standing.OrgID, System: standing.System(),
-		AccountID: standing.AccountID, Subject: standing.Subject(), CredentialID: standing.CredentialID,
+		AccountID: standing.AccountID, Subject: standing.Subject(), CredentialID: standing.CredentialID, SecretID: standing.SecretID, Gen: standing.Gen,
 		Permissions: b.Scope.Intersect(authz.AdminScopes), Holds: standing.Allowed(),
 		CorrelationID: web.CorrelationID(ctx),
 	}

@@ -61,9 +61,17 @@ func (c *caller) do(ctx context.Context, in call) (answer, error) {
 	return c.send(r)
 }
 
+// busyPatience is how long a reading is repeated that a busy replica refuses for now.
+const busyPatience = 10 * time.Second
+
 // see reads an object or list.
 func (c *caller) see(ctx context.Context, path string) (answer, error) {
-	return c.do(ctx, call{method: http.MethodGet, path: path})
+	for began := time.Now(); ; pause(ctx, 100*time.Millisecond) {
+		got, err := c.do(ctx, call{method: http.MethodGet, path: path})
+		if err != nil || got.status != http.StatusServiceUnavailable || time.Since(began) > busyPatience || ctx.Err() != nil {
+			return got, err
+		}
+	}
 }
 
 // honours tells whether the replica calls a token active. Past so many inactive answers a

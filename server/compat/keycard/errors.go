@@ -50,6 +50,7 @@ var statuses = []struct {
 }{
 	{authn.ErrNoToken, http.StatusUnauthorized},
 	{authn.ErrBadToken, http.StatusUnauthorized},
+	{accounts.ErrUnauthenticated, http.StatusUnauthorized},
 	{accounts.ErrNotFound, http.StatusNotFound},
 	{accounts.ErrExists, http.StatusConflict},
 	{accounts.ErrLimit, http.StatusConflict},

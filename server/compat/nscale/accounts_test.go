@@ -50,7 +50,7 @@ func TestSeed003_CreateServiceAccountAsDocumented(t *testing.T) {
 		m.ModifiedTime != "" || m.Tags != nil || made.Spec.GroupIDs == nil || len(made.Spec.GroupIDs) != 0 || made.Status.AccessToken == "" {
 		t.Errorf("created %s", got.body)
 	}
-	if control := got.header.Get("Cache-Control"); control != "no-cache" {
+	if control := got.header.Get("Cache-Control"); control != "no-cache, no-store" {
 		t.Errorf("Cache-Control %q", control)
 	}
 }

@@ -41,7 +41,7 @@ func (a *api) createAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusCreated, wireIssued(made))
+	return c.secret(http.StatusCreated, wireIssued(made))
 }
 
 func (a *api) replaceAccount(c *call) error {
@@ -72,7 +72,7 @@ func (a *api) rotateAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, wireIssued(made))
+	return c.secret(http.StatusOK, wireIssued(made))
 }
 
 func (a *api) listGroups(c *call) error {

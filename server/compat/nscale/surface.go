@@ -145,6 +145,12 @@ func (c *call) at() accounts.AccountRef {
 	return accounts.AccountRef{Org: c.inOrg(), Account: accounts.ByID(c.account)}
 }
 
+// secret sends v, which shows a token, so that nobody may keep it.
+func (c *call) secret(status int, v any) error {
+	c.w.Header().Set("Cache-Control", "no-cache, no-store")
+	return web.WriteJSON(c.w, status, v)
+}
+
 // answer sends v, which no cache may use without asking again.
 func (c *call) answer(status int, v any) error {
 	noCache(c.w)

@@ -95,6 +95,7 @@ var refusals = []struct {
 	*refusal
 }{
 	{authn.ErrNoToken, plain(http.StatusUnauthorized, "Bearer token is missing, expired, or invalid")},
+	{accounts.ErrUnauthenticated, plain(http.StatusUnauthorized, "Bearer token is missing, expired, or invalid")},
 	{authn.ErrBadToken, plain(http.StatusUnauthorized, "Bearer token is missing, expired, or invalid")},
 	{accounts.ErrNotFound, &refusal{http.StatusNotFound, "OAUTH_CLIENT_NOT_FOUND", "OAuth client not found", "this tenant has no OAuth client with the id"}},
 	{accounts.ErrLimit, &refusal{http.StatusConflict, "SERVICE_ACCOUNT_LIMIT_REACHED", "Limit reached", "Maximum number of service accounts reached"}},
