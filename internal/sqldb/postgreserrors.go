@@ -23,7 +23,6 @@ func isPostgresFailure(err error) bool {
 	case "57014", // statement_timeout, as we cancel nothing
 		"57P01", "57P02", "57P03", "57P04", "57P05", // shut down, crashed, starting up, dropped, idle for too long
 		"25006", "25P03", // read-only, idle in a transaction for too long
-		"42P01", "3F000", // no such table or schema: somebody is restoring it
 		"42501",          // insufficient privilege
 		"XX001", "XX002": // damaged
 		return true
